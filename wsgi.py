@@ -1,0 +1,6 @@
+"""What gunicorn runs: `gunicorn wsgi:app`."""
+
+from ballot.app import create_app
+from ballot.config import Config
+
+app = create_app(Config.from_environ())
