@@ -1,0 +1,37 @@
+"""What a test needs from the machine, and what happens when it is not there.
+
+On a developer's machine the test is skipped and says why. Where BALLOT_REQUIRE_ALL is set (continuous integration),
+nothing may be missing: the same call fails the test.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+REQUIRE_ALL = os.environ.get("BALLOT_REQUIRE_ALL", "") not in {"", "0"}
+
+
+def missing(what: str, how: str) -> NoReturn:
+    """Skip this test, or fail it where everything is required."""
+    sentence = f"{what} is not installed here ({how})"
+    if REQUIRE_ALL:
+        pytest.fail(sentence, pytrace=False)
+    pytest.skip(sentence)
+
+
+def program(name: str, *, package: str, folders: tuple[str, ...] = ()) -> Path:
+    """The path of an installed program, looked for on the PATH and then in these folders (globs), newest last."""
+    found = shutil.which(name)
+    if found:
+        return Path(found)
+    for pattern in folders:
+        for folder in sorted(Path("/").glob(pattern.lstrip("/")), reverse=True):
+            if (folder / name).exists():
+                return folder / name
+    missing(name, f"Debian: apt-get install {package}")

@@ -1,0 +1,100 @@
+"""A real SMTP server on loopback that keeps what it accepts and misbehaves on request."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import ssl
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.message import EmailMessage
+from typing import Any, cast
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult, LoginPassword
+
+from tests.support.ports import free_port
+
+ACCEPT = "250 Message accepted for delivery"
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """One message as the server took it."""
+
+    sender: str
+    recipients: tuple[str, ...]
+    content: bytes
+    over_tls: bool
+
+    @property
+    def message(self) -> EmailMessage:
+        """The parsed message."""
+        return cast("EmailMessage", email.message_from_bytes(self.content, policy=email.policy.default))
+
+    @property
+    def text(self) -> str:
+        """Its plain text part."""
+        body = self.message.get_body(("plain",))
+        assert body is not None
+        return cast("str", body.get_content()).replace("\r\n", "\n")
+
+    @property
+    def html(self) -> str:
+        """Its HTML part."""
+        body = self.message.get_body(("html",))
+        assert body is not None
+        return cast("str", body.get_content()).replace("\r\n", "\n")
+
+
+class _Handler:
+    def __init__(self, server: SMTPServer) -> None:
+        self.server = server
+
+    async def handle_RCPT(self, _smtp: Any, _session: Any, envelope: Any, address: str, options: list[str]) -> str:  # noqa: N802
+        answer = self.server.on_recipient(address)
+        if answer.startswith("2"):
+            envelope.rcpt_tos.append(address)
+            envelope.rcpt_options.extend(options)
+        return answer
+
+    async def handle_DATA(self, _smtp: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        delivered = Delivered(envelope.mail_from, tuple(envelope.rcpt_tos), bytes(envelope.content), session.ssl is not None)
+        answer = self.server.on_message(delivered)
+        if answer.startswith("2"):
+            with self.server.lock:
+                self.server.delivered.append(delivered)
+        return answer
+
+
+class SMTPServer:
+    """Started by entering it. `on_recipient` and `on_message` decide the answers; the default is to accept."""
+
+    def __init__(self, *, tls: ssl.SSLContext | None = None, login: tuple[str, str] | None = None) -> None:
+        self.delivered: list[Delivered] = []
+        self.lock = threading.Lock()
+        self.on_recipient: Callable[[str], str] = lambda _address: "250 OK"
+        self.on_message: Callable[[Delivered], str] = lambda _delivered: ACCEPT
+        self.host, self.port = "127.0.0.1", free_port()
+        options: dict[str, Any] = {}
+        if tls is not None:
+            options |= {"tls_context": tls, "require_starttls": True}
+        if login is not None:
+            def authenticate(_server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> AuthResult:
+                right = isinstance(data, LoginPassword) and (data.login.decode(), data.password.decode()) == login
+                return AuthResult(success=right, handled=True)
+            options |= {"authenticator": authenticate, "auth_required": True, "auth_require_tls": tls is not None}
+        self.controller = Controller(_Handler(self), hostname=self.host, port=self.port, **options)
+
+    def __enter__(self) -> SMTPServer:
+        self.controller.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.controller.stop()
+
+    def to(self, address: str) -> list[Delivered]:
+        """What was accepted for one address, oldest first."""
+        with self.lock:
+            return [delivered for delivered in self.delivered if address in delivered.recipients]
