@@ -1,0 +1,252 @@
+"""The group Ed25519 of Belenios v1 (text 5.2.1, table 14), written multiplicatively: `g ** r`, `a * b`, `a / b`.
+
+Point arithmetic is libsodium's, through PyNaCl. A value of type `Point` is always in the prime-order subgroup: the only
+ways to make one are a checked parse, the generator, and arithmetic on other points. Python's integers and this module's
+branches are not constant time; secret exponents are handled where an attacker has no clock (a trustee's own machine).
+
+Text form: the 256-bit number z of 5.2.1 in 64 lower-case hexadecimal digits, most significant first. libsodium's 32 bytes
+are the same number least significant first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Final, Protocol
+
+from nacl.bindings import (
+    crypto_core_ed25519_add,
+    crypto_core_ed25519_is_valid_point,
+    crypto_core_ed25519_sub,
+    crypto_scalarmult_ed25519_base_noclamp,
+    crypto_scalarmult_ed25519_noclamp,
+)
+
+from ballot.errors import MalformedError
+
+GROUP_NAME: Final = "Ed25519"
+P: Final = 2**255 - 19
+Q: Final = 2**252 + 27742317777372353535851937790883648493
+_D: Final = -121665 * pow(121666, -1, P) % P
+_SQRT_MINUS_ONE: Final = pow(2, (P - 1) // 4, P)
+_BITS_PER_INT: Final = 8  # 5.2.1: kappa
+_PADDING: Final = 14  # 5.2.1: p, bits left for epsilon
+
+_HEX = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_SCALAR = re.compile(r"0|[1-9][0-9]{0,76}", re.ASCII)
+_NEUTRAL_BYTES: Final = (1).to_bytes(32, "little")
+
+
+class Point:
+    """An element of the prime-order group, held as libsodium's 32 bytes. Immutable and hashable."""
+
+    __slots__ = ("_bytes", "_text")
+    _bytes: bytes
+    _text: str | None
+
+    def __init__(self) -> None:
+        raise TypeError("use Point.from_hex, G, ONE or arithmetic")
+
+    @classmethod
+    def _make(cls, raw: bytes) -> Point:
+        point = object.__new__(cls)
+        point._bytes, point._text = raw, None
+        return point
+
+    @classmethod
+    def from_hex(cls, text: str) -> Point:
+        """Parse the v1 text form: 64 lower-case digits, canonical, in the prime-order group (the neutral element is).
+
+        Raises: MalformedError.
+        """
+        if not isinstance(text, str) or not _HEX.fullmatch(text):
+            raise MalformedError("a group element must be 64 lower-case hexadecimal digits")
+        raw = bytes.fromhex(text)[::-1]
+        # libsodium refuses what is not canonical, not on the curve, of small order or outside the subgroup; the
+        # neutral element is of small order and is the one such point that belongs to the group.
+        if not crypto_core_ed25519_is_valid_point(raw) and raw != _NEUTRAL_BYTES:
+            raise MalformedError("not a canonical element of the prime-order group")
+        point = cls._make(raw)
+        point._text = text
+        return point
+
+    def __str__(self) -> str:
+        if self._text is None:
+            object.__setattr__(self, "_text", self._bytes[::-1].hex())
+        return self._text  # type: ignore[return-value]
+
+    def __repr__(self) -> str:
+        return f"<Point {str(self)[:8]}…>"
+
+    def __bytes__(self) -> bytes:
+        """The 32 bytes of RFC 8032, least significant first."""
+        return self._bytes
+
+    def __reduce__(self) -> tuple[object, tuple[bytes]]:
+        return Point._make, (self._bytes,)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Point) and self._bytes == other._bytes
+
+    def __hash__(self) -> int:
+        return hash(self._bytes)
+
+    @property
+    def is_neutral(self) -> bool:
+        return self._bytes == _NEUTRAL_BYTES
+
+    def __mul__(self, other: Point) -> Point:
+        return Point._make(crypto_core_ed25519_add(self._bytes, other._bytes))
+
+    def __truediv__(self, other: Point) -> Point:
+        return Point._make(crypto_core_ed25519_sub(self._bytes, other._bytes))
+
+    def __pow__(self, exponent: int) -> Point:
+        exponent %= Q
+        # libsodium reports a neutral operand or outcome as a failure, so these are answered here.
+        if exponent == 0 or self._bytes == _NEUTRAL_BYTES:
+            return ONE
+        if exponent == 1:
+            return self
+        scalar = exponent.to_bytes(32, "little")
+        if self._bytes == _G_BYTES:
+            return Point._make(crypto_scalarmult_ed25519_base_noclamp(scalar))
+        return Point._make(crypto_scalarmult_ed25519_noclamp(scalar, self._bytes))
+
+
+_G_BYTES: Final = crypto_scalarmult_ed25519_base_noclamp((1).to_bytes(32, "little"))
+G: Final = Point._make(_G_BYTES)
+ONE: Final = Point._make(_NEUTRAL_BYTES)
+
+
+def product(points: Iterable[Point]) -> Point:
+    """The product of all points; the neutral element when there is none."""
+    total = ONE
+    for point in points:
+        total = total * point
+    return total
+
+
+# --- scalars ----------------------------------------------------------------------------------------------------
+
+
+def scalar_from_text(text: str) -> int:
+    """Parse an integer mod q in base 10, without sign, leading zero or foreign digits (threats 1.4).
+
+    Raises: MalformedError.
+    """
+    if not isinstance(text, str) or not _SCALAR.fullmatch(text) or (value := int(text)) >= Q:
+        raise MalformedError("a scalar must be a decimal number below the group order, in its shortest form")
+    return value
+
+
+def hash_to_scalar(text: str) -> int:
+    """SHA-256 of the text, read as a big-endian number, mod q: every Fiat–Shamir challenge of v1."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest(), "big") % Q
+
+
+class Rng(Protocol):
+    """Where randomness comes from; always passed in by the caller."""
+
+    def scalar(self) -> int:
+        """Uniform in [0, q)."""
+
+    def below(self, bound: int) -> int:
+        """Uniform in [0, bound)."""
+
+
+class SystemRng:
+    """The operating system's randomness."""
+
+    def scalar(self) -> int:
+        return secrets.randbelow(Q)
+
+    def below(self, bound: int) -> int:
+        return secrets.randbelow(bound)
+
+
+class SeededRng:
+    """Reproducible: SHA-256 of seed and counter. For tests, vectors and simulated elections only."""
+
+    def __init__(self, seed: bytes) -> None:
+        self._seed, self._counter = seed, 0
+
+    def below(self, bound: int) -> int:
+        # 512 bits taken mod bound: the bias is below 2^-256 for a scalar.
+        self._counter += 1
+        block = hashlib.sha512(self._seed + b"|" + str(self._counter).encode()).digest()
+        return int.from_bytes(block, "big") % bound
+
+    def scalar(self) -> int:
+        return self.below(Q)
+
+
+# --- encoding of small integers and independent generators (5.2.1, table 14) ----------------------------------------
+
+
+def _decompress_to_group_or_curve(z: int, *, times_eight: bool) -> Point | None:
+    """The point of compressed form z, raised to 8 if asked; None if off the curve or, when not raised, outside the group."""
+    y, sign = z & (2**255 - 1), z >> 255
+    if y >= P:
+        return None
+    y2 = y * y % P
+    u, v = (y2 - 1) % P, (_D * y2 + 1) % P
+    x = u * v**3 % P * pow(u * v**7 % P, (P - 5) // 8, P) % P
+    if v * x * x % P != u:
+        x = x * _SQRT_MINUS_ONE % P
+        if v * x * x % P != u:
+            return None
+    if x == 0 and sign:
+        return None
+    raw = z.to_bytes(32, "little")
+    if times_eight:
+        for _ in range(3):
+            raw = crypto_core_ed25519_add(raw, raw)
+        return Point._make(raw)
+    return Point._make(raw) if raw == _NEUTRAL_BYTES or crypto_core_ed25519_is_valid_point(raw) else None
+
+
+@lru_cache(maxsize=200_000)
+def get_generator(index: int) -> Point:
+    """GetGenerator (table 14): the generator of this number, derived from nothing but the number."""
+    x = int.from_bytes(hashlib.sha256(f"ggen|{index}".encode()).digest(), "big") >> 2
+    while (point := _decompress_to_group_or_curve(x, times_eight=True)) is None:
+        x += 1
+    if point in (ONE, G):
+        raise RuntimeError("a derived generator is trivial")  # probability 2^-250; the text says: abort
+    return point
+
+
+MAX_INTS: Final = (255 - _PADDING - 1) // _BITS_PER_INT  # 30
+
+
+def of_ints(values: Iterable[int]) -> Point:
+    """Embed small integers (each 0 to 255, at most 30 of them) into a group element (5.2.1).
+
+    Raises: MalformedError if there are too many, or one is out of range.
+    """
+    values = list(values)
+    if len(values) > MAX_INTS or not all(0 <= v < 2**_BITS_PER_INT for v in values):
+        raise MalformedError(f"at most {MAX_INTS} integers from 0 to 255 can be embedded")
+    packed = int.from_bytes(bytes(values), "big") << _PADDING
+    for epsilon in range(2**_PADDING):
+        if (point := _decompress_to_group_or_curve(packed + epsilon, times_eight=False)) is not None:
+            return point
+    raise RuntimeError("no group element has this prefix")  # probability (7/8 + 1/16)^16384
+
+
+def to_ints(count: int, point: Point) -> list[int]:
+    """The `count` integers that a group element embeds (5.2.1).
+
+    Total, as v1 is: an element that encodes nothing gives integers too. `is_encoding_of` tells the difference.
+    """
+    packed = int.from_bytes(bytes(point), "little") >> _PADDING
+    return list((packed % 2 ** (_BITS_PER_INT * count)).to_bytes(count, "big"))
+
+
+def is_encoding_of(count: int, point: Point) -> bool:
+    """Whether the element is exactly what `of_ints` makes of some `count` integers (threats 1.3c)."""
+    return of_ints(to_ints(count, point)) == point
