@@ -91,7 +91,7 @@ class RefusedError(BallotError):
 
 
 class NotFoundError(RefusedError):
-    """No such meeting, election, object or person."""
+    """No such meeting, election, object, person or page."""
 
     code = "not-found"
 
@@ -176,10 +176,6 @@ class UnavailableError(BallotError):
 
 
 # --- the site ---------------------------------------------------------------------------------------------------
-
-
-class NotFoundError(BallotError):
-    """No such meeting, election or thing at this address."""
 
 
 class SignInRequiredError(BallotError):
