@@ -41,7 +41,8 @@ def browser(size: tuple[int, int] = PHONE, *, javascript: bool = True, downloads
         if os.geteuid() == 0:
             options.add_argument("--no-sandbox")  # Chromium's sandbox refuses to run as root
         if size[0] < 600:
-            options.add_experimental_option("mobileEmulation", {"deviceMetrics": {"width": size[0], "height": size[1], "pixelRatio": 2.0, "touch": True}})
+            metrics = {"width": size[0], "height": size[1], "pixelRatio": 2.0, "touch": True}
+            options.add_experimental_option("mobileEmulation", {"deviceMetrics": metrics})
         preferences: dict[str, object] = {}
         if not javascript:
             preferences["profile.managed_default_content_settings.javascript"] = 2

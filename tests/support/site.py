@@ -9,6 +9,7 @@ import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Self
 
 from tests.support.need import ROOT
 from tests.support.ports import free_port, wait_until_listening
@@ -24,12 +25,12 @@ class Site:
         self.log = folder / "gunicorn.log"
         self.environ = {name: value for name, value in os.environ.items() if not name.startswith("BALLOT_")}
         self.environ |= {
-            "BALLOT_DEVELOPMENT": "1", "BALLOT_PUBLIC_URL": self.url, "BALLOT_KEYS": str(folder / "keys"), "BALLOT_DATA": str(folder / "data"),
-            **settings,
+            "BALLOT_DEVELOPMENT": "1", "BALLOT_PUBLIC_URL": self.url,
+            "BALLOT_KEYS": str(folder / "keys"), "BALLOT_DATA": str(folder / "data"), **settings,
         }
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> Site:
+    def start(self) -> Self:
         """The site answers when this returns."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -50,7 +51,7 @@ class Site:
             self.process.wait(timeout=30)
             self.process = None
 
-    def __enter__(self) -> Site:
+    def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(self, *_: object) -> None:

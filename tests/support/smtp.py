@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import EmailMessage
-from typing import Any, cast
+from typing import Any, Self, cast
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
@@ -87,7 +87,7 @@ class SMTPServer:
             options |= {"authenticator": authenticate, "auth_required": True, "auth_require_tls": tls is not None}
         self.controller = Controller(_Handler(self), hostname=self.host, port=self.port, **options)
 
-    def __enter__(self) -> SMTPServer:
+    def __enter__(self) -> Self:
         self.controller.start()
         return self
 
