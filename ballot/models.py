@@ -78,6 +78,7 @@ class Officer(SQLModel, table=True):
     roles: list[str] = _json_list()
     totp_sealed: bytes | None = Field(default=None, sa_type=LargeBinary)
     totp_last_step: int = 0
+    recovery_hashes: list[str] = _json_list()
     active: bool = True
     created_at: datetime = _time()
 
@@ -324,7 +325,10 @@ class JournalEntry(SQLModel, table=True):
 
 
 class Outbox(SQLModel, table=True):
-    """One mail to one person. `sealed` holds address, subject and text; it is wiped when the mail server has accepted the mail."""
+    """One mail to one person. `sealed` holds address, subject and text; it is wiped when the mail server has accepted the mail.
+
+    `claimed_by` is the sender at work on it; `handed_over` is set before the text leaves, so that a crash after it is "unknown".
+    """
 
     __table_args__ = (Index("ix_outbox_state_due", "state", "due_at"),)
 
@@ -340,7 +344,19 @@ class Outbox(SQLModel, table=True):
     message_id: str
     due_at: datetime = _time()
     claimed_at: datetime | None = _time(nullable=True)
+    claimed_by: str = ""
+    handed_over: bool = False
     done_at: datetime | None = _time(nullable=True)
+
+
+class CaughtMail(SQLModel, table=True):
+    """Development only, without a mail server: a mail as it would have left, for the catcher page."""
+
+    __tablename__ = "caught_mail"
+
+    message_id: str = Field(primary_key=True)
+    caught_at: datetime = _time()
+    content: bytes = _bytes()
 
 
 def table(model: type[SQLModel]) -> Table:
