@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Column, DateTime, Dialect, ForeignKey, Index, LargeBinary, String, Table, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Column, DateTime, Dialect, ForeignKey, Index, LargeBinary, String, Table, UniqueConstraint
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
 
@@ -48,6 +48,23 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class StateText(TypeDecorator[ElectionState]):
+    """An election's state, stored as its word."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: ElectionState | None, dialect: Dialect) -> str | None:
+        """What is stored."""
+        del dialect
+        return None if value is None else str(ElectionState(value))
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> ElectionState | None:
+        """What is read back."""
+        del dialect
+        return None if value is None else ElectionState(value)
 
 
 def _time(*, nullable: bool = False) -> Any:
@@ -202,7 +219,7 @@ class Election(SQLModel, table=True):
 
     uuid: str = Field(primary_key=True)
     meeting_id: str = Field(foreign_key="meeting.id", index=True)
-    state: ElectionState = Field(default=ElectionState.DRAFT, sa_type=String)
+    state: ElectionState = Field(default=ElectionState.DRAFT, sa_type=StateText)
     name: str
     config: dict[str, Any] = _json()
     practice: bool = False
@@ -245,8 +262,8 @@ class BoardHead(SQLModel, table=True):
     election_uuid: str = Field(primary_key=True, foreign_key="election.uuid")
     height: int
     hash: str
-    size: int
-    timestamp: int
+    size: int = Field(sa_type=BigInteger)
+    timestamp: int = Field(sa_type=BigInteger)
 
 
 class BoardEvent(SQLModel, table=True):

@@ -1,0 +1,128 @@
+"""The database: SQLite (one file, WAL, every commit on the disk) or PostgreSQL, behind two ways in: `read()` and `write()`.
+
+A write transaction is serialised from its first statement on SQLite (`BEGIN IMMEDIATE`), so that what it read is still
+true when it commits. On PostgreSQL the services lock the row they depend on (`SELECT … FOR UPDATE` on a chain's head).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import as_file, files
+from typing import Any
+
+from alembic import command
+from alembic.config import Config as AlembicConfig
+from sqlalchemy import Connection, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlmodel import Session
+
+from ballot.errors import ConfigurationError, UnavailableError
+
+BUSY_SECONDS = 30
+_WRITE = "ballot_write"
+
+
+class Database:
+    """One installation's database. Safe to share between threads; each worker process makes its own."""
+
+    def __init__(self, url: str) -> None:
+        address = make_url(url)
+        self.is_sqlite = address.get_backend_name() == "sqlite"
+        if self.is_sqlite:
+            self.engine = create_engine(address, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, pool_size=10)
+            event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "begin", _begin_sqlite)
+        else:
+            self.engine = create_engine(address, pool_pre_ping=True, pool_size=10, connect_args={"connect_timeout": 10})
+        self._writing = self.engine.execution_options(**{_WRITE: True})
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session over one consistent view; what it changes is not kept."""
+        with translated(), Session(self.engine, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A session that is committed at the end, or rolled back whole by an exception."""
+        with translated(), Session(self._writing, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def write_connection(self) -> Iterator[Connection]:
+        """As `write`, without objects: for the hot path."""
+        with translated(), self._writing.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read_connection(self) -> Iterator[Connection]:
+        """As `read`, without objects."""
+        with translated(), self.engine.connect() as connection:
+            yield connection
+
+    def migrate(self) -> None:
+        """Bring the tables to this version's shape. Several hosts may call this at once.
+
+        Raises: ConfigurationError if the database does not keep what it acknowledges (see `check_durable`).
+        """
+        with as_file(files("ballot") / "migrations") as folder:
+            config = AlembicConfig()
+            config.set_main_option("script_location", str(folder).replace("%", "%%"))
+            with self.write_connection() as connection:
+                if not self.is_sqlite:
+                    connection.execute(text("SELECT pg_advisory_xact_lock(7262126)"))  # any number: one migration at a time
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+        self.check_durable()
+
+    def check_durable(self) -> None:
+        """A receipt must survive a power cut, so the database has to flush before it answers.
+
+        Raises: ConfigurationError naming the setting to change.
+        """
+        with self.read_connection() as connection:
+            if self.is_sqlite:
+                mode = connection.execute(text("PRAGMA journal_mode")).scalar_one()
+                synchronous = connection.execute(text("PRAGMA synchronous")).scalar_one()
+                if str(mode).lower() != "wal" or int(synchronous) < 2:
+                    raise ConfigurationError(f"SQLite runs with journal_mode={mode}, synchronous={synchronous}: use a local disk.")
+            else:
+                for setting, refused in (("fsync", {"off"}), ("synchronous_commit", {"off"}), ("full_page_writes", {"off"})):
+                    value = str(connection.execute(text(f"SHOW {setting}")).scalar_one())
+                    if value in refused:
+                        raise ConfigurationError(f"PostgreSQL runs with {setting}={value}: turn it on, or a power cut loses ballots.")
+
+    def dispose(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    connection.isolation_level = None  # transactions begin where `_begin_sqlite` says, not where the driver guesses
+    for pragma in (
+        f"busy_timeout = {BUSY_SECONDS * 1000}",
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+        "secure_delete = ON",  # a deleted link between member and credential is overwritten, not just forgotten
+        "cache_size = -16000",
+    ):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get(_WRITE) else "BEGIN")
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """A database that is down, locked for too long or full becomes `UnavailableError`; bugs stay what they are."""
+    try:
+        yield
+    except (OperationalError, DBAPIError) as error:
+        if isinstance(error, OperationalError) or error.connection_invalidated:
+            raise UnavailableError("The ballot box did not answer, so nothing was recorded. Please try again in a moment.") from error
+        raise
