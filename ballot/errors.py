@@ -175,6 +175,29 @@ class UnavailableError(BallotError):
     """The database did not answer or the disk is full; nothing was recorded and the same request may be sent again."""
 
 
+# --- mail -------------------------------------------------------------------------------------------------------
+
+
+class MailError(BallotError):
+    """A mail did not leave as it should."""
+
+
+class MailDeferredError(MailError):
+    """The mail server will not take this mail now (4xx); it was not sent and is tried again later."""
+
+
+class MailRefusedError(MailError):
+    """The mail server will never take this mail (5xx); it was not sent."""
+
+
+class MailServerError(MailError):
+    """The mail server cannot be reached, or refuses every mail of ours; this one was not sent."""
+
+
+class MailUnknownError(MailError):
+    """The connection was lost after the whole text left and before the answer came: sent or not, nobody can tell."""
+
+
 # --- the site ---------------------------------------------------------------------------------------------------
 
 
@@ -194,5 +217,5 @@ class CrossSiteRequestError(BallotError):
     """A request that changes something does not come from our own page."""
 
 
-class FreshCodeRequiredError(BallotError):
-    """The act asks for the six digits of the authenticator again."""
+class TooManyTriesError(BallotError):
+    """A limit shared by all workers is reached; the text says when to try again."""
