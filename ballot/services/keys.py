@@ -158,6 +158,14 @@ class Keys:
         except (InvalidTag, ValueError) as error:
             raise ConfigurationError("A sealed record does not open with this installation's keys: restore keys/outbox too.") from error
 
+    def seal_totp(self, officer_id: str, secret: str) -> bytes:
+        """An officer's second-factor secret, as it is stored."""
+        return self.seal(f"totp|{officer_id}", secret.encode())
+
+    def open_totp(self, officer_id: str, sealed: bytes) -> str:
+        """The secret that `seal_totp` sealed for this officer. Raises: ConfigurationError, as `unseal`."""
+        return self.unseal(f"totp|{officer_id}", sealed).decode()
+
     def _sealing_key(self, purpose: str) -> bytes:
         return HKDF(algorithm=SHA256(), length=32, salt=None, info=b"ballot.seal.v1|" + purpose.encode()).derive(self.outbox)
 

@@ -1,0 +1,159 @@
+"""The journal of a meeting: every officer's act, hash-chained like the board and published with the result.
+
+No personal data: an officer is a role and a random identifier, a member is never named, not even by a handle.
+An entry's text is one line of compact JSON; its hash is the SHA-256 of that line, and the next entry's `parent`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from sqlmodel import Session, col, select
+
+from ballot.errors import BoardDamagedError, MalformedError, NotFoundError
+from ballot.models import JournalEntry, JournalHead, Meeting
+from ballot.protocol.messages import HASH, INTEGER, TEXT, UUID, Codec, Message, sha256_hex
+from ballot.services.clock import iso
+
+
+class Act(StrEnum):
+    """What can be on the record."""
+
+    MEETING_MADE = "meeting made"
+    ROLL_LOADED = "roll loaded"
+    ROLL_FROZEN = "roll frozen"
+    ELECTION_MADE = "election made"
+    ELECTION_CHANGED = "election changed"
+    TRUSTEES_NAMED = "key-holders named"
+    TRUSTEE_LINK_SENT = "key-holder's link sent"
+    KEY_RECEIVED = "key-holder's message received"
+    POSSESSION_PROVED = "key-holder proved possession"
+    CREDENTIALS_RECEIVED = "public credentials received from the registrar"
+    APPROVAL_ASKED = "second person asked"
+    APPROVAL_GIVEN = "second person agreed"
+    LOCKED = "election locked"
+    LINKS_SENT = "links sent"
+    REMINDER_SENT = "reminder sent"
+    OPENED = "voting opened"
+    LINK_REISSUED = "a link reissued"
+    LINK_WITHDRAWN = "a link withdrawn"
+    ADDRESS_CORRECTED = "an address corrected"
+    CLOSED = "voting closed"
+    DAMAGE_FOUND = "damage found"
+    TALLY_BEGUN = "tally begun"
+    SHUFFLE_ACCEPTED = "shuffle accepted"
+    SHUFFLES_ENDED = "shuffles ended"
+    SHARE_ACCEPTED = "share accepted"
+    SUBMISSION_REFUSED = "key-holder's message refused"
+    RESULT_COMPUTED = "result computed"
+    PUBLISHED = "result published"
+    VOIDED = "election void"
+    TIDIED = "members unlinked from credentials"
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts: the random identifier of an officer (or `trustee 2`, `clock`) and the role used."""
+
+    id: str
+    role: str
+
+
+CLOCK = Actor("clock", "service")
+
+
+def _details(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise MalformedError("journal: details must be an object")
+    return value
+
+
+@dataclass(frozen=True)
+class Entry(Message):
+    """One act. `time` is UTC; `details` holds figures, reasons and public identifiers."""
+
+    height: int
+    time: str
+    act: str
+    actor: str
+    role: str
+    details: dict[str, Any]
+    parent: str | None = None
+    second: str | None = None
+    election: str | None = None
+    FIELDS: ClassVar[Mapping[str, Codec]] = {
+        "parent?": HASH,
+        "height": INTEGER,
+        "time": TEXT,
+        "act": TEXT,
+        "actor": TEXT,
+        "role": TEXT,
+        "second?": TEXT,
+        "election?": UUID,
+        "details": Codec(_details, lambda value: value),
+    }
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the entry's line, in hexadecimal."""
+        return sha256_hex(self.to_bytes())
+
+
+def append(
+    session: Session,
+    meeting_id: str,
+    act: Act,
+    actor: Actor,
+    now: datetime,
+    *,
+    second: str | None = None,
+    election: str | None = None,
+    details: Mapping[str, Any] | None = None,
+) -> Entry:
+    """The act is on the record once the caller's transaction commits.
+
+    Raises: NotFoundError: no such meeting.
+    """
+    head = session.exec(select(JournalHead).where(JournalHead.meeting_id == meeting_id).with_for_update()).first()
+    if head is None:
+        if session.get(Meeting, meeting_id, with_for_update=True) is None:
+            raise NotFoundError("There is no such meeting.")
+        head = session.exec(select(JournalHead).where(JournalHead.meeting_id == meeting_id).with_for_update()).first()
+    height, parent = (0, None) if head is None else (head.height + 1, head.hash)
+    entry = Entry(height, iso(now), str(act), actor.id, actor.role, dict(details or {}), parent, second, election)
+    session.add(JournalEntry(meeting_id=meeting_id, height=height, hash=entry.hash, content=entry.to_bytes()))
+    if head is None:
+        session.add(JournalHead(meeting_id=meeting_id, height=height, hash=entry.hash))
+    else:
+        head.height, head.hash = height, entry.hash
+        session.add(head)
+    session.flush()
+    return entry
+
+
+def entries(session: Session, meeting_id: str) -> list[Entry]:
+    """All acts of a meeting in order, after checking the chain.
+
+    Raises:
+        BoardDamagedError: a stored line is not what the chain says.
+    """
+    found: list[Entry] = []
+    for row in session.exec(select(JournalEntry).where(JournalEntry.meeting_id == meeting_id).order_by(col(JournalEntry.height))):
+        parent = found[-1].hash if found else None
+        entry = Entry.parse(row.content)
+        if sha256_hex(row.content) != row.hash or entry.height != len(found) or entry.parent != parent:
+            raise BoardDamagedError(f"The journal's entry {len(found)} is not what the chain says.", height=len(found))
+        found.append(entry)
+    head = session.get(JournalHead, meeting_id)
+    if (head.hash if head else None) != (found[-1].hash if found else None):
+        raise BoardDamagedError("The journal's last entry is missing.", height=len(found))
+    return found
+
+
+def text(session: Session, meeting_id: str) -> bytes:
+    """The published file: one line of JSON per act. Raises: BoardDamagedError."""
+    return b"".join(entry.to_bytes() + b"\n" for entry in entries(session, meeting_id))
