@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 
-BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+from ballot.protocol.credentials import ALPHABET
+
 
 
 def new_election_uuid() -> str:
@@ -27,14 +28,5 @@ def new_id() -> str:
     return _random(22)
 
 
-def base58(number: int, length: int) -> str:
-    """The last `length` Base58 digits of a number, most significant first."""
-    digits = []
-    for _ in range(length):
-        number, digit = divmod(number, 58)
-        digits.append(BASE58[digit])
-    return "".join(reversed(digits))
-
-
 def _random(length: int) -> str:
-    return "".join(secrets.choice(BASE58) for _ in range(length))
+    return "".join(secrets.choice(ALPHABET) for _ in range(length))

@@ -120,7 +120,16 @@ def typed_challenge(election_uuid: str, credential: str, nonce: str, commitment:
 
 
 def typed_finish(
-    session: Session, keys: Keys, *, election_uuid: str, credential: str, nonce: str, challenge: str, response: str, expires: datetime, now: datetime
+    session: Session,
+    keys: Keys,
+    *,
+    election_uuid: str,
+    credential: str,
+    nonce: str,
+    challenge: str,
+    response: str,
+    expires: datetime,
+    now: datetime,
 ) -> str:
     """A voting token for the member whose code was typed. Nothing is spent or marked.
 
@@ -131,7 +140,9 @@ def typed_finish(
             link was reissued (from then on only the link works, because an old mail may be in the wrong hands).
     """
     match _load(keys, NONCE_SALT, nonce):
-        case [str(uuid), str(digest), int(ends), str()] if (uuid, digest) == (election_uuid, _digest(credential)) and int(now.timestamp()) < ends:
+        case [str(uuid), str(digest), int(ends), str()] if (
+            (uuid, digest) == (election_uuid, _digest(credential)) and int(now.timestamp()) < ends
+        ):
             pass
         case _:
             raise TypedCodeError(_NOT_A_CODE)
