@@ -7,7 +7,6 @@ import secrets
 from ballot.protocol.credentials import ALPHABET
 
 
-
 def new_election_uuid() -> str:
     """An election identifier of v1 (4.2): 14 Base58 characters, 82 bits."""
     return _random(14)
