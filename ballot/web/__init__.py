@@ -1,0 +1,15 @@
+"""The site: the only part that knows Flask. `site()` hands a view the services that `create_app` put together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from flask import current_app
+
+if TYPE_CHECKING:
+    from ballot.app import Site
+
+
+def site() -> Site:
+    """The services of the running application."""
+    return cast("Site", current_app.extensions["ballot"])

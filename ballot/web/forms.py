@@ -1,0 +1,74 @@
+"""Reading forms: fields that keep what was typed, errors that stand by their field, and a summary on top.
+
+A form is a class with WTForms fields; `Page` below adds the hidden token. Templates draw it with the macros of `form.html`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask_wtf import FlaskForm
+from wtforms import Field, StringField, TextAreaField, ValidationError
+from wtforms.validators import InputRequired, Length
+
+UK = ZoneInfo("Europe/London")
+
+
+class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
+    """A form that came by POST from our own page. The token was checked before the view ran."""
+
+    class Meta(FlaskForm.Meta):  # type: ignore[misc]  # as above
+        csrf = False  # access.check_request has checked it; the template writes the token with `token()`
+
+    def problems(self) -> list[tuple[str, str]]:
+        """Field name and sentence of each error, in the order of the page."""
+        return [(field.id, str(error)) for field in self for error in field.errors]
+
+    def put_error(self, name: str, sentence: str) -> None:
+        """Say by the field what a service refused."""
+        field = self[name]
+        field.errors = [*field.errors, sentence]
+
+
+def plain_line(_form: Form, field: Field) -> None:
+    """One line of visible text: no line breaks (they would be a header of a mail), no invisible characters."""
+    if any(not c.isprintable() for c in field.data or ""):
+        raise ValidationError("Use letters, figures and ordinary signs only, on one line.")
+
+
+def _stripped(text: str | None) -> str:
+    return (text or "").strip()
+
+
+def line(label: str, *, hint: str = "", missing: str, longest: int = 200, optional: bool = False, **more: Any) -> Field:
+    """A field for one line of text. `missing` is what to read where it was left empty."""
+    required = [] if optional else [InputRequired(missing)]
+    too_long = Length(max=longest, message=f"Make it {longest} characters or fewer.")
+    return StringField(label, description=hint, filters=[_stripped], validators=[*required, plain_line, too_long], **more)
+
+
+def text(label: str, *, hint: str = "", missing: str = "", longest: int = 5000) -> Field:
+    """A field for several lines; empty is fine unless `missing` says what to read then."""
+    required = [InputRequired(missing)] if missing else []
+    too_long = Length(max=longest, message=f"Make it {longest} characters or fewer.")
+    return TextAreaField(label, description=hint, filters=[_stripped], validators=[*required, too_long])
+
+
+def lines_of(text_field: str) -> list[str]:
+    """The lines that hold something, without blanks around them."""
+    return [stripped for raw in text_field.splitlines() if (stripped := raw.strip())]
+
+
+def from_uk(date: str, time: str) -> datetime:
+    """A moment in UTC from the two inputs of a form, which are in UK time.
+
+    Raises:
+        ValueError: not a date, not a time, or a time that the clocks skip in March.
+    """
+    local = datetime.strptime(f"{date} {time}", "%Y-%m-%d %H:%M").replace(tzinfo=UK)
+    moment = local.astimezone(UTC)
+    if moment.astimezone(UK).replace(tzinfo=None) != local.replace(tzinfo=None):
+        raise ValueError("the clocks go forward over this time")
+    return moment
