@@ -24,14 +24,13 @@ from nacl.bindings import (
     crypto_scalarmult_ed25519_base_noclamp,
     crypto_scalarmult_ed25519_noclamp,
 )
+from nacl.exceptions import RuntimeError as NaClRuntimeError
 
 from ballot.errors import MalformedError
 
 GROUP_NAME: Final = "Ed25519"
 P: Final = 2**255 - 19
 Q: Final = 2**252 + 27742317777372353535851937790883648493
-_D: Final = -121665 * pow(121666, -1, P) % P
-_SQRT_MINUS_ONE: Final = pow(2, (P - 1) // 4, P)
 _BITS_PER_INT: Final = 8  # 5.2.1: kappa
 _PADDING: Final = 14  # 5.2.1: p, bits left for epsilon
 
@@ -65,9 +64,7 @@ class Point:
         if not isinstance(text, str) or not _HEX.fullmatch(text):
             raise MalformedError("a group element must be 64 lower-case hexadecimal digits")
         raw = bytes.fromhex(text)[::-1]
-        # libsodium refuses what is not canonical, not on the curve, of small order or outside the subgroup; the
-        # neutral element is of small order and is the one such point that belongs to the group.
-        if not crypto_core_ed25519_is_valid_point(raw) and raw != _NEUTRAL_BYTES:
+        if not _is_member(raw):
             raise MalformedError("not a canonical element of the prime-order group")
         point = cls._make(raw)
         point._text = text
@@ -187,33 +184,29 @@ class SeededRng:
 # --- encoding of small integers and independent generators (5.2.1, table 14) ----------------------------------------
 
 
-def _decompress_to_group_or_curve(z: int, *, times_eight: bool) -> Point | None:
-    """The point of compressed form z, raised to 8 if asked; None if off the curve or, when not raised, outside the group."""
-    y, sign = z & (2**255 - 1), z >> 255
-    if y >= P:
-        return None
-    y2 = y * y % P
-    u, v = (y2 - 1) % P, (_D * y2 + 1) % P
-    x = u * v**3 % P * pow(u * v**7 % P, (P - 5) // 8, P) % P
-    if v * x * x % P != u:
-        x = x * _SQRT_MINUS_ONE % P
-        if v * x * x % P != u:
-            return None
-    if x == 0 and sign:
-        return None
+def _times_eight(z: int) -> Point | None:
+    """The point of compressed form z, raised to 8; None if z is off the curve. z is below 2^254, so it is canonical."""
     raw = z.to_bytes(32, "little")
-    if times_eight:
+    try:
         for _ in range(3):
-            raw = crypto_core_ed25519_add(raw, raw)
-        return Point._make(raw)
-    return Point._make(raw) if raw == _NEUTRAL_BYTES or crypto_core_ed25519_is_valid_point(raw) else None
+            raw = crypto_core_ed25519_add(raw, raw)  # libsodium refuses what is off the curve
+    except NaClRuntimeError:
+        return None
+    return Point._make(raw)
+
+
+def _is_member(raw: bytes) -> bool:
+    """Whether these bytes are the canonical form of an element of the prime-order group."""
+    # libsodium refuses what is not canonical, not on the curve, of small order or outside the subgroup; the
+    # neutral element is of small order and is the one such point that belongs to the group.
+    return crypto_core_ed25519_is_valid_point(raw) or raw == _NEUTRAL_BYTES
 
 
 @lru_cache(maxsize=200_000)
 def get_generator(index: int) -> Point:
     """GetGenerator (table 14): the generator of this number, derived from nothing but the number."""
     x = int.from_bytes(hashlib.sha256(f"ggen|{index}".encode()).digest(), "big") >> 2
-    while (point := _decompress_to_group_or_curve(x, times_eight=True)) is None:
+    while (point := _times_eight(x)) is None:
         x += 1
     if point in (ONE, G):
         raise RuntimeError("a derived generator is trivial")  # probability 2^-250; the text says: abort
@@ -233,8 +226,9 @@ def of_ints(values: Iterable[int]) -> Point:
         raise MalformedError(f"at most {MAX_INTS} integers from 0 to 255 can be embedded")
     packed = int.from_bytes(bytes(values), "big") << _PADDING
     for epsilon in range(2**_PADDING):
-        if (point := _decompress_to_group_or_curve(packed + epsilon, times_eight=False)) is not None:
-            return point
+        raw = (packed + epsilon).to_bytes(32, "little")
+        if _is_member(raw):
+            return Point._make(raw)
     raise RuntimeError("no group element has this prefix")  # probability (7/8 + 1/16)^16384
 
 
