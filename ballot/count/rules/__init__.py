@@ -1,0 +1,1 @@
+"""The rules, one self-contained file each."""
