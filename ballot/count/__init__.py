@@ -30,7 +30,7 @@ from ballot.count.constraints import Constraints
 from ballot.count.contest import Contest, make_contest
 from ballot.count.papers import Profile
 from ballot.count.record import Record
-from ballot.count.rules import scottish_2011
+from ballot.count.rules import ers97, scottish_2011
 from ballot.count.ties import LotOrder
 from ballot.errors import CountError
 
@@ -52,6 +52,7 @@ RULES: dict[str, Rule] = {
     rule.id: rule
     for rule in (
         Rule(scottish_2011.ID, scottish_2011.VERSION, scottish_2011.TITLE, "stv", scottish_2011.count),
+        Rule(ers97.ID, ers97.VERSION, ers97.TITLE, "stv", ers97.count),
     )
 }
 
