@@ -29,6 +29,7 @@ class Database:
     """One installation's database. Safe to share between threads; each worker process makes its own."""
 
     def __init__(self, url: str) -> None:
+        self.setups: dict[str, object] = {}  # what never changes once locked, parsed once in this process (services.board)
         address = make_url(url)
         self.is_sqlite = address.get_backend_name() == "sqlite"
         if self.is_sqlite:

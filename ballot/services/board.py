@@ -1,0 +1,571 @@
+"""The bulletin board: append-only events and objects, which are the archive, and the one `cast`.
+
+Everything is appended under the lock of the election's `board_head` row (on SQLite: of the whole file), so that the chain
+has one next event. A receipt is made from what is committed, never before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, func, insert, update
+from sqlalchemy import select as select_columns
+from sqlmodel import Session, col, select
+
+from ballot.config import Config
+from ballot.errors import (
+    AlreadyVotedError,
+    BoardDamagedError,
+    MalformedError,
+    NotFoundError,
+    NotInElectorateError,
+    NotOpenError,
+    VotingClosedError,
+)
+from ballot.models import BoardEvent, BoardHead, BoardObject, Cast, Companion, Election, ElectionState, Electorate, RollEntry, table
+from ballot.protocol import archive, messages
+from ballot.protocol.ballots import check_ballot, tracker
+from ballot.protocol.declarations import Declarations, split_description
+from ballot.protocol.messages import Ballot, Event, EventType, SetupData, loads, sha256_hex
+from ballot.protocol.receipts import Checkpoint, Receipt, hash_of_tracker, make_receipt, sign_checkpoint, tracker_of_hash, verifier_key
+from ballot.services.clock import iso, spoken
+from ballot.services.database import Database
+from ballot.services.keys import Keys
+from ballot.services.tokens import VotingToken, holds, not_valid, read_voting_token
+
+MAX_BALLOT_BYTES: Final = 256 * 1024
+_CHUNK: Final = 200  # events read at once while streaming
+
+_head, _event, _object, _cast = table(BoardHead), table(BoardEvent), table(BoardObject), table(Cast)
+_election, _electorate, _entry = table(Election), table(Electorate), table(RollEntry)
+
+
+# --- what never changes after the lock ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Setup:
+    """An election as the Setup event fixed it. `description` is the text for people; a plain v1 election declares nothing."""
+
+    election: messages.Election
+    trustees: messages.Trustees
+    description: str
+    declarations: Declarations | None
+    meeting_id: str
+    data: SetupData
+
+    @property
+    def replace(self) -> bool:
+        """Whether a member may vote again until the close."""
+        return self.declarations is not None and self.declarations.replace
+
+
+def load_setup(database: Database, election_uuid: str) -> Setup:
+    """The locked election, parsed once in each process.
+
+    Raises: NotFoundError: no such election, or it is still a draft.
+    """
+    known = database.setups.get(election_uuid)
+    if isinstance(known, Setup):
+        return known
+    with database.read() as session:
+        data = SetupData.parse(object_bytes(session, election_uuid, _payload(session, election_uuid, 0)))
+        election = messages.Election.parse(object_bytes(session, election_uuid, data.election))
+        trustees = messages.Trustees.parse(object_bytes(session, election_uuid, data.trustees))
+        row = session.get_one(Election, election_uuid)
+    description, declarations = split_description(election.description)
+    setup = Setup(election, trustees, description, declarations, row.meeting_id, data)
+    database.setups[election_uuid] = setup
+    return setup
+
+
+def _payload(session: Session, election_uuid: str, height: int) -> str:
+    payload = session.exec(
+        select(BoardEvent.payload).where(BoardEvent.election_uuid == election_uuid, BoardEvent.height == height)
+    ).first()
+    if payload is None:
+        raise NotFoundError("There is no such election, or it is still being prepared.")
+    return payload
+
+
+# --- casting ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """What `also` is told inside the transaction that appends a ballot; it holds member and ballot together, so keep none of it."""
+
+    meeting_id: str
+    election_uuid: str
+    election_name: str
+    name: str
+    email: str
+    tracker: str
+    cast_at: datetime
+    closes_at: datetime
+    practice: bool
+
+
+Also = Callable[[Session, Accepted], object]
+
+
+def cast(
+    database: Database, keys: Keys, election_uuid: str, token: str, ballot_bytes: bytes, now: datetime, *, also: Also | None = None
+) -> Receipt:
+    """The ballot is in the box and durable, and this is its receipt. The very same bytes again give the same receipt.
+
+    `token` is the voting token of the member's link, `ballot_bytes` the exact JSON text, `now` (UTC) the moment it arrived.
+    `also` runs in the transaction that appends the ballot (the receipt's mail is queued there).
+
+    Raises:
+        TokenInvalidError: forged, expired, replaced or withdrawn.
+        MalformedError: not a ballot in v1's one form.
+        InvalidBallotError, InvalidProofError: for another election, or a proof or the signature fails.
+        NotInElectorateError: not this member's election, or signed with somebody else's code.
+        NotOpenError, VotingClosedError: too early, too late.
+        AlreadyVotedError: another ballot of this member is in the box; `.receipt` is its receipt.
+        UnavailableError: the database is down or full; nothing is recorded.
+    """
+    claim = read_voting_token(keys, token, now)
+    if len(ballot_bytes) > MAX_BALLOT_BYTES:
+        raise MalformedError("A ballot is never this large.")
+    setup = load_setup(database, election_uuid)
+    mine = tracker(ballot_bytes)
+
+    # A look before the expensive checks: most of what will be refused is refused here, and a ballot sent again is answered.
+    with database.read_connection() as connection:
+        receipt = _look(connection, keys, setup, claim, mine, now)
+    if receipt is not None:
+        return receipt
+
+    ballot = Ballot.parse(ballot_bytes)
+    check_ballot(setup.election, ballot, None)  # that the credential is this member's, so in the list, is checked below
+
+    with database.write_connection() as connection:
+        head = connection.execute(select_columns(_head).where(_head.c.election_uuid == election_uuid).with_for_update()).one()
+        receipt = _look(connection, keys, setup, claim, mine, now, credential=str(ballot.credential))
+        if receipt is not None:
+            return receipt
+        event = Event(head.height + 1, "Ballot", head.hash, sha256_hex(ballot_bytes))
+        _append(connection, election_uuid, head, event, [ballot_bytes])
+        ordinal = connection.execute(
+            select_columns(func.count()).where(_cast.c.election_uuid == election_uuid, _cast.c.credential == str(ballot.credential))
+        ).scalar_one()
+        connection.execute(
+            insert(_cast).values(
+                election_uuid=election_uuid,
+                ballot_hash=mine,
+                credential=str(ballot.credential),
+                ordinal=ordinal,
+                height=event.height,
+                head=event.hash,
+                cast_at=now.replace(microsecond=0),
+            )
+        )
+        if also is not None:
+            _tell(connection, also, setup, claim.handle, mine, now)
+    return _receipt(keys, election_uuid, mine, event.height, event.hash, now)
+
+
+def _look(
+    connection: Connection, keys: Keys, setup: Setup, claim: VotingToken, mine: str, now: datetime, credential: str | None = None
+) -> Receipt | None:
+    """The receipt if these very bytes are in the box; None if this member may cast them now. Raises: as `cast`.
+
+    Run under the head's lock, with the ballot's `credential`, its answer is final.
+    """
+    uuid = setup.election.uuid
+    # FOR SHARE: a reissue that is under way (`registrar.reissue`) comes wholly before or wholly after this cast.
+    member = connection.execute(
+        select_columns(_entry.c.meeting_id, _entry.c.generation, _entry.c.withdrawn, _entry.c.reason)
+        .where(_entry.c.handle == claim.handle)
+        .with_for_update(read=True)
+    ).first()
+    if member is None or member.reason or not holds(claim, member.meeting_id, member.generation, withdrawn=member.withdrawn):
+        raise not_valid()
+    right = connection.execute(
+        select_columns(_electorate.c.credential, _election.c.state, _election.c.opens_at, _election.c.closes_at)
+        .join(_election, _election.c.uuid == _electorate.c.election_uuid)
+        .where(_electorate.c.election_uuid == uuid, _electorate.c.handle == claim.handle, _election.c.meeting_id == claim.meeting_id)
+    ).first()
+    if right is None:
+        raise NotInElectorateError("This election is not one of yours.")
+    found = connection.execute(
+        select_columns(_cast.c.ballot_hash, _cast.c.height, _cast.c.head, _cast.c.cast_at)
+        .where(_cast.c.election_uuid == uuid, _cast.c.credential == right.credential)
+        .order_by(_cast.c.ordinal)
+    ).all()
+    for row in found:
+        if row.ballot_hash == mine:
+            return _receipt(keys, uuid, row.ballot_hash, row.height, row.head, row.cast_at)
+    if found and not setup.replace:
+        last = found[-1]
+        receipt = _receipt(keys, uuid, last.ballot_hash, last.height, last.head, last.cast_at)
+        raise AlreadyVotedError("You have already voted. Your ballot is in the box.", receipt)
+    _check_open(right.state, right.opens_at, right.closes_at, now)
+    if credential is not None and credential != right.credential:
+        raise NotInElectorateError("This ballot was signed with another member's code.")
+    return None
+
+
+def _check_open(state: ElectionState, opens_at: datetime, closes_at: datetime, now: datetime) -> None:
+    if state in {ElectionState.DRAFT, ElectionState.LOCKED} or (state is ElectionState.OPEN and now < opens_at):
+        raise NotOpenError(f"Voting opens {spoken(opens_at)}. Your link will work then.")
+    if state is ElectionState.VOID:
+        raise VotingClosedError("This election was declared void. Your ballot was not recorded.")
+    if state is not ElectionState.OPEN or now >= closes_at:
+        raise VotingClosedError(f"Voting closed {spoken(min(closes_at, now))}. Your ballot was not recorded.")
+
+
+def _tell(connection: Connection, also: Also, setup: Setup, handle: str, mine: str, now: datetime) -> None:
+    with Session(connection) as session:
+        entry = session.get_one(RollEntry, handle)
+        election = session.get_one(Election, setup.election.uuid)
+        news = Accepted(
+            entry.meeting_id, election.uuid, election.name, entry.name, entry.email, mine, now, election.closes_at, election.practice
+        )
+        also(session, news)
+        session.flush()
+
+
+def _receipt(keys: Keys, election_uuid: str, ballot: str, height: int, head: str, time: datetime) -> Receipt:
+    return make_receipt(keys.receipt.sign, election=election_uuid, ballot=ballot, height=height, head=head, time=iso(time))
+
+
+@dataclass(frozen=True)
+class MemberElection:
+    """One election as a member's start page shows it; `receipt` is that of the last ballot, None before the first."""
+
+    uuid: str
+    name: str
+    state: ElectionState
+    opens_at: datetime
+    closes_at: datetime
+    replace: bool
+    practice: bool
+    fingerprint: str
+    receipt: Receipt | None
+
+
+def elections_of(session: Session, keys: Keys, entry: RollEntry) -> list[MemberElection]:
+    """The elections of the meeting that are this member's, in order of closing and name; drafts are not shown."""
+    rows = session.exec(
+        select(Election, Electorate.credential)
+        .join(Electorate, col(Electorate.election_uuid) == col(Election.uuid))
+        .where(Electorate.handle == entry.handle, Election.meeting_id == entry.meeting_id)
+        .order_by(col(Election.closes_at), col(Election.name))
+    ).all()
+    return [
+        MemberElection(
+            e.uuid, e.name, e.state, e.opens_at, e.closes_at, e.replace, e.practice, e.fingerprint, _last(session, keys, e.uuid, credential)
+        )
+        for e, credential in rows
+    ]
+
+
+def receipt_of(session: Session, keys: Keys, election_uuid: str, handle: str) -> Receipt | None:
+    """The receipt of the member's last ballot in one election, or None."""
+    credential = session.exec(
+        select(Electorate.credential).where(Electorate.election_uuid == election_uuid, Electorate.handle == handle)
+    ).first()
+    return None if credential is None else _last(session, keys, election_uuid, credential)
+
+
+def _last(session: Session, keys: Keys, election_uuid: str, credential: str) -> Receipt | None:
+    row = session.exec(
+        select(Cast).where(Cast.election_uuid == election_uuid, Cast.credential == credential).order_by(col(Cast.ordinal).desc())
+    ).first()
+    return None if row is None else _receipt(keys, election_uuid, row.ballot_hash, row.height, row.head, row.cast_at)
+
+
+# --- appending ----------------------------------------------------------------------------------------------------
+
+
+def begin_chain(session: Session, election_uuid: str, objects: Sequence[bytes], now: datetime) -> Event:
+    """The Setup event, whose payload is the last of `objects`, starts the election's archive."""
+    timestamp = int(now.timestamp())
+    event = archive.next_event(None, "Setup", sha256_hex(objects[-1]))
+    session.add(BoardHead(election_uuid=election_uuid, height=-1, hash="", size=len(archive.pack_header(timestamp)), timestamp=timestamp))
+    session.flush()
+    connection = session.connection()
+    head = connection.execute(select_columns(_head).where(_head.c.election_uuid == election_uuid)).one()
+    _append(connection, election_uuid, head, event, objects)
+    session.expire_all()
+    return event
+
+
+def lock_head(session: Session, election_uuid: str) -> BoardHead:
+    """The end of the chain; nobody else appends until the caller's transaction ends. Raises: NotFoundError."""
+    head = session.exec(
+        select(BoardHead).where(BoardHead.election_uuid == election_uuid).with_for_update().execution_options(populate_existing=True)
+    ).first()
+    if head is None:
+        raise NotFoundError("There is no such election, or it is still being prepared.")
+    return head
+
+
+def append(session: Session, election_uuid: str, kind: EventType, objects: Sequence[bytes] = ()) -> Event:
+    """The next event is on the board once the caller commits; its payload is the last of `objects`, or nothing."""
+    row = lock_head(session, election_uuid)
+    event = Event(row.height + 1, kind, row.hash, sha256_hex(objects[-1]) if objects else None)
+    _append(session.connection(), election_uuid, row, event, objects)
+    session.expire(row)
+    return event
+
+
+def _append(connection: Connection, election_uuid: str, head: Any, event: Event, objects: Sequence[bytes]) -> None:
+    text = event.to_bytes()
+    if objects:
+        connection.execute(
+            insert(_object),
+            [
+                {"election_uuid": election_uuid, "hash": sha256_hex(data), "height": event.height, "position": i, "content": data}
+                for i, data in enumerate(objects)
+            ],
+        )
+    connection.execute(
+        insert(_event).values(
+            election_uuid=election_uuid, height=event.height, type=event.type, hash=event.hash, payload=event.payload, content=text
+        )
+    )
+    grown = sum(_entry_size(data) for data in (*objects, text))
+    changed = connection.execute(
+        update(_head)
+        .where(_head.c.election_uuid == election_uuid, _head.c.height == event.height - 1)
+        .values(height=event.height, hash=event.hash, size=head.size + grown)
+    )
+    if changed.rowcount != 1:
+        raise RuntimeError("the chain grew while its head was locked")
+
+
+def _entry_size(data: bytes) -> int:
+    """A tar entry: header of 512 bytes, content padded to a multiple of 512."""
+    return 512 + len(data) + -len(data) % 512
+
+
+# --- reading ------------------------------------------------------------------------------------------------------
+
+
+def head_of(session: Session, election_uuid: str) -> BoardHead:
+    """Height and hash of the last event, and the archive's size in bytes. Raises: NotFoundError: none, or still a draft."""
+    head = session.get(BoardHead, election_uuid)
+    if head is None:
+        raise NotFoundError("There is no such election, or it is still being prepared.")
+    return head
+
+
+def archive_header(session: Session, election_uuid: str) -> bytes:
+    """The archive's `BELENIOS` entry. Raises: NotFoundError."""
+    return archive.Header(1, str(head_of(session, election_uuid).timestamp)).to_bytes()
+
+
+def object_bytes(session: Session, election_uuid: str, object_hash: str) -> bytes:
+    """An object or an event by its hash, as the archive holds it. Raises: NotFoundError."""
+    found = session.exec(
+        select(BoardObject.content).where(BoardObject.election_uuid == election_uuid, BoardObject.hash == object_hash)
+    ).first()
+    if found is None:
+        found = session.exec(
+            select(BoardEvent.content).where(BoardEvent.election_uuid == election_uuid, BoardEvent.hash == object_hash)
+        ).first()
+    if found is None:
+        raise NotFoundError("There is no such object on this election's board.")
+    return found
+
+
+def event_at(session: Session, election_uuid: str, height: int) -> Event:
+    """The event at a height. Raises: NotFoundError."""
+    row = session.get(BoardEvent, (election_uuid, height))
+    if row is None:
+        raise NotFoundError("The board has no event at this height.")
+    return Event.parse(row.content)
+
+
+def stream_archive(database: Database, election_uuid: str) -> tuple[int, Iterator[bytes]]:
+    """The `.bel` file as it stands now: its size in bytes, and its pieces in order. Memory does not grow with it.
+
+    Raises: NotFoundError.
+    """
+    with database.read() as session:
+        head = head_of(session, election_uuid)
+    return head.size, _stream(database, election_uuid, head.height, head.timestamp)
+
+
+def _stream(database: Database, election_uuid: str, last: int, timestamp: int) -> Iterator[bytes]:
+    yield archive.pack_header(timestamp)
+    for first in range(0, last + 1, _CHUNK):
+        with database.read_connection() as connection:
+            data, events = _rows(connection, election_uuid, first, min(first + _CHUNK, last + 1))
+        for event in events:
+            for row in data.get(event.height, ()):
+                yield archive.pack_object(row.content, timestamp)
+            yield archive.pack_event(event.content, timestamp)
+
+
+def _rows(connection: Connection, election_uuid: str, first: int, end: int) -> tuple[dict[int, list[Any]], Sequence[Any]]:
+    """The objects by height and the events of the heights from `first` to before `end`."""
+    events = connection.execute(
+        select_columns(_event)
+        .where(_event.c.election_uuid == election_uuid, _event.c.height >= first, _event.c.height < end)
+        .order_by(_event.c.height)
+    ).all()
+    data: dict[int, list[Any]] = {}
+    for row in connection.execute(
+        select_columns(_object)
+        .where(_object.c.election_uuid == election_uuid, _object.c.height >= first, _object.c.height < end)
+        .order_by(_object.c.height, _object.c.position)
+    ):
+        data.setdefault(row.height, []).append(row)
+    return data, events
+
+
+def stored_ballots(database: Database, election_uuid: str) -> Iterator[tuple[int, bytes]]:
+    """Height and bytes of every ballot in order, each compared with the chain on the way.
+
+    Raises: BoardDamagedError.
+    """
+    for event, objects in checked_events(database, election_uuid):
+        if event.type == "Ballot":
+            yield event.height, objects[-1]
+
+
+def checked_events(database: Database, election_uuid: str, first: int = 0) -> Iterator[tuple[Event, list[bytes]]]:
+    """Every stored event from height `first` on with its objects, after comparing each row with the chain, up to the head.
+
+    Raises: BoardDamagedError: a row was changed, added or taken away; `.height` and `.object_hash` say which.
+    """
+    with database.read() as session:
+        last, expected = (head := head_of(session, election_uuid)).height, head.hash
+        parent = event_at(session, election_uuid, first - 1).hash if first else None
+    for start in range(first, last + 1, _CHUNK):
+        end = min(start + _CHUNK, last + 1)
+        with database.read_connection() as connection:
+            data, events = _rows(connection, election_uuid, start, end)
+            casts = dict(
+                connection.execute(
+                    select_columns(_cast.c.height, _cast.c.ballot_hash).where(
+                        _cast.c.election_uuid == election_uuid, _cast.c.height >= start, _cast.c.height < end
+                    )
+                ).tuples()
+            )
+        for height, row in zip(range(start, end), [*events, *[None] * _CHUNK], strict=False):
+            if row is None or row.height != height:
+                raise BoardDamagedError(f"The event at height {height} is missing from the database.", height=height)
+            event = _checked_event(row, parent)
+            objects = _checked_objects(event, data.get(height, []))
+            if casts.get(height) != (tracker_of_hash(str(event.payload)) if event.type == "Ballot" else None):
+                raise BoardDamagedError(f"The record of the ballot at height {height} is not what the chain says.", height=height)
+            parent = event.hash
+            yield event, objects
+    if parent != expected:
+        raise BoardDamagedError(f"The event at height {last} is not the head of the chain.", height=last)
+
+
+def _checked_event(row: Any, parent: str | None) -> Event:
+    try:
+        event = Event.parse(row.content)
+    except MalformedError as error:
+        raise BoardDamagedError(f"The event at height {row.height} was changed in the database.", height=row.height) from error
+    if (event.height, event.type, event.payload, event.hash) != (row.height, row.type, row.payload, row.hash) or event.parent != parent:
+        raise BoardDamagedError(f"The event at height {row.height} was changed in the database.", height=row.height)
+    return event
+
+
+def _checked_objects(event: Event, rows: Sequence[Any]) -> list[bytes]:
+    for row in rows:
+        if sha256_hex(row.content) != row.hash:
+            what = "ballot" if event.type == "Ballot" else "object"
+            raise BoardDamagedError(
+                f"The {what} {row.hash[:16]}… stored at height {event.height} was changed: it no longer has the hash in the chain.",
+                height=event.height,
+                object_hash=row.hash,
+            )
+    if (rows[-1].hash if rows else None) != event.payload or (event.type == "Ballot" and len(rows) != 1):
+        raise BoardDamagedError(f"The payload of the event at height {event.height} was changed or taken away.", height=event.height)
+    return [row.content for row in rows]
+
+
+def check_storage(database: Database, election_uuid: str, first: int = 0) -> int:
+    """Compare every stored row from height `first` on with the chain; the last height on success. Raises: BoardDamagedError."""
+    height = first - 1
+    for event, _ in checked_events(database, election_uuid, first):
+        height = event.height
+    return height
+
+
+@dataclass(frozen=True)
+class BoardLine:
+    """One ballot as the public board lists it; no time and no name. `counted` is false once another replaced it."""
+
+    height: int
+    tracker: str
+    counted: bool
+
+
+def ballots_on_board(session: Session, election_uuid: str) -> list[BoardLine]:
+    """All ballots in the order of the chain. Raises: NotFoundError."""
+    head_of(session, election_uuid)
+    rows = session.exec(
+        select(Cast.height, Cast.ballot_hash, Cast.credential).where(Cast.election_uuid == election_uuid).order_by(col(Cast.height))
+    ).all()
+    last = {credential: height for height, _, credential in rows}
+    return [BoardLine(height, ballot, last[credential] == height) for height, ballot, credential in rows]
+
+
+def find_ballot(session: Session, election_uuid: str, code: str) -> BoardLine | None:
+    """The ballot with this receipt code, or None. Raises: MalformedError: not the form of a receipt code."""
+    hash_of_tracker(code)
+    row = session.get(Cast, (election_uuid, code))
+    if row is None:
+        return None
+    later = session.exec(
+        select(func.count()).where(
+            Cast.election_uuid == election_uuid, Cast.credential == row.credential, col(Cast.ordinal) > row.ordinal
+        )
+    ).one()
+    return BoardLine(row.height, row.ballot_hash, later == 0)
+
+
+def turnout(session: Session, election_uuid: str) -> tuple[int, int]:
+    """How many members have voted, and how many may."""
+    voted = session.exec(select(func.count()).where(Cast.election_uuid == election_uuid, Cast.ordinal == 0)).one()
+    setup = session.exec(select(func.count()).where(Electorate.election_uuid == election_uuid)).one()
+    return voted, setup or _credentials_listed(session, election_uuid)
+
+
+def _credentials_listed(session: Session, election_uuid: str) -> int:
+    """After tidy the number of public credentials still tells how many could vote."""
+    if session.get(BoardHead, election_uuid) is None:
+        return 0
+    data = SetupData.parse(object_bytes(session, election_uuid, _payload(session, election_uuid, 0)))
+    return len(messages.PublicCredentials.parse(object_bytes(session, election_uuid, data.credentials)).entries)
+
+
+def companion_bytes(session: Session, election_uuid: str) -> bytes:
+    """The companion file published beside the archive: a JSON array with each trustee's proofs, by owner."""
+    rows = session.exec(select(Companion.content).where(Companion.election_uuid == election_uuid).order_by(col(Companion.owner))).all()
+    return messages.dumps([loads(content) for content in rows])
+
+
+# --- checkpoints --------------------------------------------------------------------------------------------------
+
+
+def origin(config: Config, election_uuid: str) -> str:
+    """The name of an election's board in checkpoints: host and path of its page."""
+    return f"{config.public_host}/e/{election_uuid}"
+
+
+def checkpoint(session: Session, config: Config, keys: Keys, election_uuid: str) -> str:
+    """The head of the board now, as a signed note. Raises: NotFoundError."""
+    head = head_of(session, election_uuid)
+    return sign_checkpoint(
+        keys.receipt.sign, keys.receipt_public_bytes, Checkpoint(origin(config, election_uuid), head.height, head.hash)
+    )
+
+
+def checkpoint_key(config: Config, keys: Keys, election_uuid: str) -> str:
+    """The key that checks this board's checkpoints, in the form that note tools read."""
+    return verifier_key(origin(config, election_uuid), keys.receipt_public_bytes)
