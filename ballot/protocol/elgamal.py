@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ballot.protocol.group import G, Point, product
+from ballot.protocol.group import G, Point, product, small_power
 from ballot.protocol.messages import Ciphertext
 
 
@@ -15,7 +15,7 @@ def encrypt(key: Point, element: Point, r: int) -> Ciphertext:
 
 def encrypt_integer(key: Point, m: int, r: int) -> Ciphertext:
     """Encrypt a small integer in the exponent: (g^r, y^r · g^m), so that products hide sums."""
-    return encrypt(key, G**m, r)
+    return encrypt(key, small_power(m), r)
 
 
 def reencrypt(key: Point, ciphertext: Ciphertext, r: int) -> Ciphertext:

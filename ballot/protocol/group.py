@@ -121,10 +121,17 @@ ONE: Final = Point._make(_NEUTRAL_BYTES)
 
 def product(points: Iterable[Point]) -> Point:
     """The product of all points; the neutral element when there is none."""
-    total = ONE
-    for point in points:
+    factors = iter(points)
+    total = next(factors, ONE)
+    for point in factors:
         total = total * point
     return total
+
+
+@lru_cache(maxsize=1024)
+def small_power(m: int) -> Point:
+    """g^m for the small integers that votes and their permitted sums are; computed once."""
+    return G**m
 
 
 # --- scalars ----------------------------------------------------------------------------------------------------
@@ -166,7 +173,7 @@ class SystemRng:
 
 
 class SeededRng:
-    """Reproducible: SHA-256 of seed and counter. For tests, vectors and simulated elections only."""
+    """Reproducible: SHA-512 of seed and counter (from 1), mod the bound. For tests, vectors and simulated elections only."""
 
     def __init__(self, seed: bytes) -> None:
         self._seed, self._counter = seed, 0

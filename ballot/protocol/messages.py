@@ -185,10 +185,13 @@ class Message:
         message = cls.from_json(loads(data))
         if message.to_bytes() != data:
             raise MalformedError(f"{cls.__name__}: not in the one canonical form (spaces, key order or escapes differ)")
+        # Kept beside the fields (which cannot change): a message that was parsed is not written anew to be hashed.
+        object.__setattr__(message, "_parsed", data)
         return message
 
     def to_bytes(self) -> bytes:
-        return dumps(self.to_json())
+        parsed: bytes | None = self.__dict__.get("_parsed")
+        return dumps(self.to_json()) if parsed is None else parsed
 
 
 def message(kind: type[Message]) -> Codec:

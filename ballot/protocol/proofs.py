@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ballot.errors import InvalidProofError
-from ballot.protocol.group import GROUP_NAME, ONE, G, Point, Q, Rng, hash_to_scalar
+from ballot.protocol.group import GROUP_NAME, ONE, G, Point, Q, Rng, hash_to_scalar, small_power
 from ballot.protocol.messages import Ciphertext, Proof
 
 
@@ -111,7 +111,7 @@ class Branch:
 
 def value_branches(ciphertext: Ciphertext, values: Sequence[int]) -> list[Branch]:
     """One branch a value: that this ciphertext hides it."""
-    return [Branch(ciphertext.alpha, ciphertext.beta / G**m if m else ciphertext.beta) for m in values]
+    return [Branch(ciphertext.alpha, ciphertext.beta / small_power(m) if m else ciphertext.beta) for m in values]
 
 
 def prove_disjunction(
