@@ -62,8 +62,12 @@ def _say(sentence: str) -> None:
 
 
 def _dispatch(arguments: Sequence[str]) -> int:
-    parser = _Parser(prog="ballot", description="One member, one vote: a balloting service that strangers can check.",
-                     epilog=_overview(), formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = _Parser(
+        prog="ballot",
+        description="One member, one vote: a balloting service that strangers can check.",
+        epilog=_overview(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--version", action="version", version=f"ballot {__version__}")
     name = next((word for word in arguments if not word.startswith("-")), None)
     if name not in COMMANDS or arguments[0] != name:
@@ -72,7 +76,9 @@ def _dispatch(arguments: Sequence[str]) -> int:
         parser.error("no command given")
         return UNUSABLE
     command = cast("Command", importlib.import_module(COMMANDS[name][0]))
-    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+    subparsers: argparse._SubParsersAction[argparse.ArgumentParser] = parser.add_subparsers(
+        dest="command", metavar="COMMAND", required=True, parser_class=_Parser
+    )
     command.add_parser(subparsers)
     args = parser.parse_args(arguments)
     return command.run(args)

@@ -71,6 +71,7 @@ def new_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...,
     from tests.support.site import Site
 
     with ExitStack() as stack:
+
         def new(**settings: str) -> Site:
             return stack.enter_context(Site(tmp_path_factory.mktemp("site"), **settings))
 

@@ -59,9 +59,24 @@ class PostgreSQL:
         """The server accepts connections when this returns."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(  # type: ignore[call-overload]
-                [str(self.postgres), "-D", str(self.data), "-p", str(self.port), "-k", str(self.folder),
-                 "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=60"],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, **self._as_account())
+                [
+                    str(self.postgres),
+                    "-D",
+                    str(self.data),
+                    "-p",
+                    str(self.port),
+                    "-k",
+                    str(self.folder),
+                    "-c",
+                    "listen_addresses=127.0.0.1",
+                    "-c",
+                    "max_connections=60",
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                **self._as_account(),
+            )
         if not wait_until_listening(self.port, self.process):
             raise RuntimeError(f"PostgreSQL did not start: {self.log.read_text(errors='replace')[-2000:]}")
 

@@ -25,8 +25,11 @@ class Site:
         self.log = folder / "gunicorn.log"
         self.environ = {name: value for name, value in os.environ.items() if not name.startswith("BALLOT_")}
         self.environ |= {
-            "BALLOT_DEVELOPMENT": "1", "BALLOT_PUBLIC_URL": self.url,
-            "BALLOT_KEYS": str(folder / "keys"), "BALLOT_DATA": str(folder / "data"), **settings,
+            "BALLOT_DEVELOPMENT": "1",
+            "BALLOT_PUBLIC_URL": self.url,
+            "BALLOT_KEYS": str(folder / "keys"),
+            "BALLOT_DATA": str(folder / "data"),
+            **settings,
         }
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -35,7 +38,12 @@ class Site:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "gunicorn", "--workers", str(self.workers), "--bind", f"127.0.0.1:{self.port}", "wsgi:app"],
-                cwd=ROOT, env=self.environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                cwd=ROOT,
+                env=self.environ,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
         if not wait_until_listening(self.port, self.process):
             raise RuntimeError(f"the site did not start: {self.log.read_text(errors='replace')[-4000:]}")
         try:

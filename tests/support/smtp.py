@@ -81,9 +81,11 @@ class SMTPServer:
         if tls is not None:
             options |= {"tls_context": tls, "require_starttls": True}
         if login is not None:
+
             def authenticate(_server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> AuthResult:
                 right = isinstance(data, LoginPassword) and (data.login.decode(), data.password.decode()) == login
                 return AuthResult(success=right, handled=True)
+
             options |= {"authenticator": authenticate, "auth_required": True, "auth_require_tls": tls is not None}
         self.controller = Controller(_Handler(self), hostname=self.host, port=self.port, **options)
 
