@@ -1,0 +1,118 @@
+"""Two people for the acts that matter: one asks, another agrees, and the act itself uses the agreement up, once.
+
+A meeting may be made without (`Meeting.two_people` false); practice elections never need a second person.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from sqlmodel import Session, col, select
+
+from ballot.errors import ApprovalNeededError, NotAllowedError, NotFoundError, PreconditionError
+from ballot.models import Approval, Meeting
+from ballot.services.identifiers import new_id
+from ballot.services.journal import Act, Actor, append
+
+LIFE: Final = timedelta(days=2)
+
+
+class Need(StrEnum):
+    """The acts that need two people. The subject is an election's uuid, or a member's handle for the last two."""
+
+    LOCK = "lock"
+    CLOSE_EARLY = "close early"
+    VOID = "void"
+    PUBLISH = "publish"
+    REISSUE = "reissue"
+    WITHDRAW = "withdraw"
+
+
+def ask(session: Session, meeting_id: str, need: Need, subject: str, reason: str, actor: Actor, now: datetime) -> Approval:
+    """The act waits for a second person. Raises: NotFoundError: no such meeting."""
+    if session.get(Meeting, meeting_id) is None:
+        raise NotFoundError("There is no such meeting.")
+    approval = Approval(
+        id=new_id(),
+        meeting_id=meeting_id,
+        act=str(need),
+        subject=subject,
+        reason=reason,
+        asked_by=actor.id,
+        asked_at=now,
+        expires_at=now + LIFE,
+    )
+    session.add(approval)
+    append(session, meeting_id, Act.APPROVAL_ASKED, actor, now, election=_public(need, subject), details={"act": str(need)})
+    return approval
+
+
+def give(session: Session, approval_id: str, actor: Actor, now: datetime) -> Approval:
+    """A second person agrees.
+
+    Raises:
+        NotFoundError: no such question, or it is too old.
+        NotAllowedError: the same person asked.
+        PreconditionError: it was answered or used already.
+    """
+    approval = session.get(Approval, approval_id, with_for_update=True)
+    if approval is None or approval.expires_at <= now:
+        raise NotFoundError("There is nothing to agree to any more; ask for it again.")
+    if approval.asked_by == actor.id:
+        raise NotAllowedError("A second person has to agree: you asked for this yourself.")
+    if approval.given_at is not None:
+        raise PreconditionError("Somebody agreed to this already.")
+    approval.given_by, approval.given_at = actor.id, now
+    session.add(approval)
+    need = Need(approval.act)
+    append(
+        session, approval.meeting_id, Act.APPROVAL_GIVEN, actor, now, election=_public(need, approval.subject), details={"act": str(need)}
+    )
+    return approval
+
+
+def pending(session: Session, meeting_id: str, now: datetime) -> list[Approval]:
+    """What was asked and not used, oldest first."""
+    rows = select(Approval).where(Approval.meeting_id == meeting_id, col(Approval.used_at).is_(None), Approval.expires_at > now)
+    return list(session.exec(rows.order_by(col(Approval.asked_at), col(Approval.id))).all())
+
+
+def use(
+    session: Session,
+    meeting_id: str,
+    need: Need,
+    subject: str,
+    actor: Actor,
+    approval_id: str | None,
+    now: datetime,
+    *,
+    practice: bool = False,
+) -> str | None:
+    """The other person of the two, whose agreement is used up now; None where none is needed.
+
+    Whoever of the two does the act, the agreement is to this act on this subject.
+
+    Raises: ApprovalNeededError: there is no such agreement.
+    """
+    if practice or not session.get_one(Meeting, meeting_id).two_people:
+        return None
+    approval = session.get(Approval, approval_id, with_for_update=True) if approval_id else None
+    if (
+        approval is None
+        or (approval.meeting_id, approval.act, approval.subject) != (meeting_id, str(need), subject)
+        or approval.used_at is not None
+        or approval.given_by is None
+        or approval.expires_at <= now
+        or actor.id not in {approval.asked_by, approval.given_by}
+    ):
+        raise ApprovalNeededError("A second person has to agree to this first.")
+    approval.used_at = now
+    session.add(approval)
+    return approval.given_by if actor.id == approval.asked_by else approval.asked_by
+
+
+def _public(need: Need, subject: str) -> str | None:
+    """The election for the journal; a member's handle stays out of it."""
+    return None if need in {Need.REISSUE, Need.WITHDRAW} else subject
