@@ -59,9 +59,10 @@ def gen_partial_decryption(
 # --- checking -----------------------------------------------------------------------------------------------------------
 
 
-def _check_chunk(
+def check_factors_chunk(
     statements: Sequence[str], keys: Sequence[Point], alphas: Sequence[Point], factors: Sequence[Point], proofs: Sequence[Proof]
 ) -> list[bool]:
+    """Whether each proof shows one exponent behind key (to the base g) and factor (to the base alpha)."""
     return [
         fiat_shamir(
             statement,
@@ -101,7 +102,7 @@ def check_partial_decryption(
     n = len(alphas)
     outcomes = map_items(
         executor,
-        _check_chunk,
+        check_factors_chunk,
         [f"decrypt|{fingerprint}|{public_key}"] * n,
         [public_key] * n,
         alphas,

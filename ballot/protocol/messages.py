@@ -719,3 +719,53 @@ class Result(Message):
 
 
 Result.FIELDS = {"result": array(Codec(Result._decode, Result._encode))}
+
+
+# --- companion decryption proofs (not of v1: published beside the archive as `<uuid>.companion.json`) --------------------
+
+
+@dataclass(frozen=True)
+class Companion(Message):
+    """One trustee's companion proofs: [question][answer or position], one for each factor of their partial decryption.
+
+    `fingerprint` is the election's, `partial_decryption` the hash of the object that the factors stand in.
+    """
+
+    version: int
+    election: str
+    fingerprint: str
+    owner: int
+    partial_decryption: str
+    proofs: tuple[tuple[Proof, ...], ...]
+    FIELDS = {
+        "version": INTEGER,
+        "election": UUID,
+        "fingerprint": TEXT,
+        "owner": INTEGER,
+        "partial_decryption": HASH,
+        "proofs": array(array(PROOF)),
+    }
+
+    @classmethod
+    def from_json(cls, value: Any) -> Self:
+        if isinstance(value, dict) and value.get("version") != 1:
+            raise NotSupportedError("only version 1 of the companion proofs is supported")
+        return super().from_json(value)
+
+
+@dataclass(frozen=True)
+class CompanionFile(Message):
+    """The whole companion file: a JSON array with the proofs of each trustee who opened a share, by owner, each once."""
+
+    companions: tuple[Companion, ...]
+
+    @classmethod
+    def from_json(cls, value: Any) -> Self:
+        companions = array(message(Companion)).decode(value)
+        owners = [companion.owner for companion in companions]
+        if owners != sorted(set(owners)):
+            raise MalformedError("companion proofs must stand in the order of their owners, each owner once")
+        return cls(companions)
+
+    def to_json(self) -> Any:
+        return [companion.to_json() for companion in self.companions]
