@@ -292,7 +292,7 @@ def _bent(election: Election, honest: Ballot, other: Ballot, secret: int) -> dic
     g_times = Ciphertext(c1.alpha, c1.beta * G)
     invalid, proof = "InvalidBallotError", "InvalidProofError"
     foreign = create_ballot(
-        replace(election, uuid="11VectorsOTHER"), secret, [[0, 1, 0], [0] * 10], SeededRng(b"foreign")
+        replace(election, uuid="11VectorsTHERE"), secret, [[0, 1, 0], [0] * 10], SeededRng(b"foreign")
     )
     return {
         "of another election": (foreign, invalid),
