@@ -4,9 +4,7 @@ A voting token names the meeting, the member's roll entry by its random handle, 
 signature is itsdangerous' HMAC-SHA-256 under `keys.token`, with one salt a purpose, so that no kind passes for another.
 Nothing about a token is stored: a reissue counts the entry's generation up, and every older token is dead from that commit on.
 
-The typed-code proof is a Schnorr signature by the credential over the server's nonce, the way v1 signs a ballot (4.16):
-
-    A = g^w,  challenge = SHA-256("ballot.typed-code.v1|" uuid "|" credential "|" nonce "|" A) mod q,  response = w - x·challenge mod q
+The typed-code proof is `ballot.protocol.proofs.check_typed_code` over the nonce that `typed_start` gave.
 """
 
 from __future__ import annotations
@@ -20,9 +18,10 @@ from typing import Any, Final
 from itsdangerous import BadSignature, URLSafeSerializer
 from sqlmodel import Session, select
 
-from ballot.errors import MalformedError, TokenInvalidError, TypedCodeError
+from ballot.errors import InvalidProofError, MalformedError, TokenInvalidError, TypedCodeError
 from ballot.models import Election, Electorate, RollEntry, Trustee
-from ballot.protocol.group import G, Point, hash_to_scalar, scalar_from_text
+from ballot.protocol.messages import KEY, Proof
+from ballot.protocol.proofs import check_typed_code
 from ballot.services.keys import Keys
 
 VOTING_SALT: Final = "ballot.voting-token.v1"
@@ -114,11 +113,6 @@ def typed_start(keys: Keys, election_uuid: str, credential: str, now: datetime) 
     return _serializer(keys, NONCE_SALT).dumps([election_uuid, _digest(credential), ends, secrets.token_urlsafe(16)])
 
 
-def typed_challenge(election_uuid: str, credential: str, nonce: str, commitment: Point) -> int:
-    """The challenge of the proof at the top of this module, an integer mod q."""
-    return hash_to_scalar(f"ballot.typed-code.v1|{election_uuid}|{credential}|{nonce}|{commitment}")
-
-
 def typed_finish(
     session: Session,
     keys: Keys,
@@ -147,11 +141,10 @@ def typed_finish(
         case _:
             raise TypedCodeError(_NOT_A_CODE)
     try:
-        point, c, r = Point.from_hex(credential), scalar_from_text(challenge), scalar_from_text(response)
-    except MalformedError as error:
+        proof = Proof.from_json({"challenge": challenge, "response": response})
+        check_typed_code(election_uuid, nonce, KEY.decode(credential), proof)
+    except (MalformedError, InvalidProofError) as error:
         raise TypedCodeError(_NOT_A_CODE) from error
-    if point.is_neutral or typed_challenge(election_uuid, credential, nonce, G**r * point**c) != c:
-        raise TypedCodeError(_NOT_A_CODE)
     entry = session.exec(
         select(RollEntry)
         .join(Electorate, Electorate.handle == RollEntry.handle)  # type: ignore[arg-type]
