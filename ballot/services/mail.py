@@ -515,21 +515,27 @@ class SmtpTransport:
                 connection.ehlo()
             if settings.user:
                 connection.login(settings.user, self._password())
-        except smtplib.SMTPAuthenticationError as error:
+        except BaseException as error:
             self._drop()
-            raise ConfigurationError(f"The mail server refuses BALLOT_SMTP_USER or its password: {_brief(error.smtp_error)}") from error
-        except smtplib.SMTPNotSupportedError as error:
-            self._drop()
-            raise ConfigurationError(
-                f"The mail server cannot do what BALLOT_SMTP_TLS or BALLOT_SMTP_USER asks for: {_brief(error)}"
-            ) from error
-        except ssl.SSLError as error:
-            self._drop()
-            raise ConfigurationError(f"No safe connection to the mail server {settings.host}: {_brief(error)}") from error
-        except (OSError, smtplib.SMTPException) as error:
-            self._drop()
-            raise MailServerError(f"The mail server {settings.host} cannot be reached: {_brief(error)}") from error
+            explained = self._explained(error)
+            if explained is error:
+                raise
+            raise explained from error
         return connection
+
+    def _explained(self, error: BaseException) -> BaseException:
+        """What went wrong while connecting, in words: wrong settings for good, or a server that may come back."""
+        host = self._settings.host
+        match error:
+            case smtplib.SMTPAuthenticationError():
+                return ConfigurationError(f"The mail server refuses BALLOT_SMTP_USER or its password: {_brief(error.smtp_error)}")
+            case smtplib.SMTPNotSupportedError():
+                return ConfigurationError(f"The mail server cannot do what BALLOT_SMTP_TLS or BALLOT_SMTP_USER asks for: {_brief(error)}")
+            case ssl.SSLError():
+                return ConfigurationError(f"No safe connection to the mail server {host}: {_brief(error)}")
+            case OSError() | smtplib.SMTPException():
+                return MailServerError(f"The mail server {host} cannot be reached: {_brief(error)}")
+        return error
 
     def _password(self) -> str:
         path = self._settings.password_file

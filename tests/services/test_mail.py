@@ -569,27 +569,36 @@ def test_a_killed_sender_is_resumed_without_a_miss_or_a_double(
     assert total - len(unknown) <= len(received) <= total
 
 
-@pytest.mark.parametrize("tls", ["starttls", "none"])
-def test_the_sender_logs_in(
-    database: Database, mailer: Mailer, config: Config, clock: FixedClock, queue: Callable[..., None], tmp_path: Path, tls: str
+def test_the_sender_logs_in_over_tls(
+    database: Database, mailer: Mailer, config: Config, clock: FixedClock, queue: Callable[..., None], tmp_path: Path
 ) -> None:
     password = tmp_path / "password"
     password.write_text("correct horse\n")
     password.chmod(0o600)
-    server_side, client_side = loopback_certificate(tmp_path) if tls == "starttls" else (None, None)
+    server_side, client_side = loopback_certificate(tmp_path)
+    assert config.smtp is not None
     with SMTPServer(tls=server_side, login=("ballots", "correct horse")) as server:
-        assert config.smtp is not None
-        settings = replace(
-            config.smtp, port=server.port, host="localhost" if server_side else server.host, user="ballots", password_file=password, tls=tls
-        )
+        settings = replace(config.smtp, port=server.port, host="localhost", user="ballots", password_file=password, tls="starttls")
         queue(letter())
         assert 1 == Sender(database, mailer, SmtpTransport(settings, context=client_side), clock).send_due()
-        assert (tls == "starttls") == server.delivered[0].over_tls
+        assert server.delivered[0].over_tls
         queue(letter(2))
         password.write_text("wrong\n")
         with pytest.raises(ConfigurationError, match="BALLOT_SMTP_USER"):
             Sender(database, mailer, SmtpTransport(settings, context=client_side), clock).send_due()
         assert State.WAITING in states(database)
+
+
+def test_the_sender_speaks_tls_from_the_first_byte(
+    database: Database, mailer: Mailer, config: Config, clock: FixedClock, queue: Callable[..., None], tmp_path: Path
+) -> None:
+    server_side, client_side = loopback_certificate(tmp_path)
+    assert config.smtp is not None
+    with SMTPServer(tls=server_side, from_first_byte=True) as server:
+        queue(letter())
+        settings = replace(config.smtp, host="localhost", port=server.port, tls="tls")
+        assert 1 == Sender(database, mailer, SmtpTransport(settings, context=client_side), clock).send_due()
+        assert server.delivered[0].over_tls
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused(

@@ -71,20 +71,22 @@ class _Handler:
 class SMTPServer:
     """Started by entering it. `on_recipient` and `on_message` decide the answers; the default is to accept."""
 
-    def __init__(self, *, tls: ssl.SSLContext | None = None, login: tuple[str, str] | None = None) -> None:
+    def __init__(self, *, tls: ssl.SSLContext | None = None, from_first_byte: bool = False, login: tuple[str, str] | None = None) -> None:
         self.delivered: list[Delivered] = []
         self.lock = threading.Lock()
         self.on_recipient: Callable[[str], str] = lambda _address: "250 OK"
         self.on_message: Callable[[Delivered], str] = lambda _delivered: ACCEPT
         self.host, self.port = "127.0.0.1", free_port()
         options: dict[str, Any] = {}
-        if tls is not None:
+        if tls is not None and from_first_byte:
+            options |= {"ssl_context": tls}
+        elif tls is not None:
             options |= {"tls_context": tls, "require_starttls": True}
         if login is not None:
 
             def authenticate(_server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> AuthResult:
                 right = isinstance(data, LoginPassword) and (data.login.decode(), data.password.decode()) == login
-                return AuthResult(success=right, handled=True)
+                return AuthResult(success=right, handled=False)
 
             options |= {"authenticator": authenticate, "auth_required": True, "auth_require_tls": tls is not None}
         self.controller = Controller(_Handler(self), hostname=self.host, port=self.port, **options)
