@@ -119,11 +119,12 @@ OPERATIONS: dict[str, Callable[[Input], Any]] = {
 
 
 def _cases(kind: str) -> list[Any]:
-    found = []
-    for name in FILES:
-        for case in json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))[kind]:
-            found.append(pytest.param(case, id=f"{name}: {case['name'].encode('ascii', 'replace').decode()}"))
-    return found
+    files = {name: json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))[kind] for name in FILES}
+    return [
+        pytest.param(case, id=f"{name}: {case['name'].encode('ascii', 'replace').decode()}")
+        for name, cases in files.items()
+        for case in cases
+    ]
 
 
 @pytest.mark.parametrize("case", _cases("valid"))
