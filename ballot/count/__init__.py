@@ -30,7 +30,7 @@ from ballot.count.constraints import Constraints
 from ballot.count.contest import Contest, make_contest
 from ballot.count.papers import Profile
 from ballot.count.record import Record
-from ballot.count.rules import ers97, scottish_2011
+from ballot.count.rules import approval, av, ers97, meek, meek_nz, scottish_2011
 from ballot.count.ties import LotOrder
 from ballot.errors import CountError
 
@@ -53,6 +53,12 @@ RULES: dict[str, Rule] = {
     for rule in (
         Rule(scottish_2011.ID, scottish_2011.VERSION, scottish_2011.TITLE, "stv", scottish_2011.count),
         Rule(ers97.ID, ers97.VERSION, ers97.TITLE, "stv", ers97.count),
+        Rule(meek_nz.ID, meek_nz.VERSION, meek_nz.TITLE, "stv", meek_nz.count),
+        Rule(meek.ID, meek.VERSION, meek.TITLE, "stv", meek.count),
+        Rule(meek.EXACT_ID, meek.VERSION, meek.EXACT_TITLE, "stv", meek.count_exactly),
+        Rule(av.ID, av.VERSION, av.TITLE, "single", av.count),
+        Rule(approval.ID, approval.VERSION, approval.TITLE, "approval", approval.count),
+        Rule(approval.UP_TO_ID, approval.VERSION, approval.UP_TO_TITLE, "approval", approval.count_up_to),
     )
 }
 

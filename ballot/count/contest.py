@@ -144,12 +144,9 @@ def _struck(profile: Profile, rons: tuple[int, ...]) -> tuple[tuple[tuple[int, R
     gone, invalid, valid = profile.withdrawn, profile.invalid, 0
     equal = any(type(rank) is not int for _, ranking in profile.papers for rank in ranking)
     if not gone and len(rons) < 2:
-        for weight, ranking in profile.papers:
-            if ranking:
-                valid += weight
-            else:
-                invalid += weight
-        return profile.papers, valid, invalid, equal
+        usable = tuple(paper for paper in profile.papers if paper[1] and paper[0])
+        valid = sum(weight for weight, _ in usable)
+        return usable, valid, profile.cast - valid, equal
     papers = []
     first = rons[0] if rons else None
     for weight, ranking in profile.papers:
@@ -166,7 +163,7 @@ def _struck(profile: Profile, rons: tuple[int, ...]) -> tuple[tuple[tuple[int, R
                     raise CountError("A paper ranks “re-open nominations” equal with somebody, which several seats do not allow.")
                 if left:
                     kept.append(left[0] if len(left) == 1 else left)
-        if kept:
+        if kept and weight:
             papers.append((weight, tuple(kept)))
             valid += weight
         else:
