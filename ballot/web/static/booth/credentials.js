@@ -41,7 +41,7 @@ export function publicCredential(uuid, code) {
 
 /**
  * Prove to the service that we know the code behind a public credential, without telling it: a Schnorr proof under a
- * tag of its own, bound to the election and to a nonce that the service chose.
+ * tag of its own, bound to the election and to a nonce that the service chose (ballot/protocol/proofs.py).
  */
 export function proveCode(uuid, code, nonce, rng) {
   const s = secretExponent(uuid, code);

@@ -6,6 +6,7 @@ import { GROUP_NAME, MAX_INTS, ONE, parsePoint, prepare } from "./group.js";
 import { compactHash } from "./hash.js";
 
 const REQUIRED = ["version", "description", "name", "group", "public_key", "questions", "uuid"];
+const DECLARATIONS = "ballot-declarations:1 ";
 const OPTIONAL = ["administrator", "credential_authority"];
 
 function check(condition, message) {
@@ -42,6 +43,19 @@ function parseRanked(json) {
 }
 
 /**
+ * The description for people, and the counting rules that its last line declares (ballot/protocol/declarations.py); the
+ * booth reads from them only whether the last choice is "Re-open nominations", to keep it last in the list.
+ */
+export function splitDescription(description) {
+  const at = description.lastIndexOf("\n") + 1;
+  const line = description.slice(at);
+  if (!line.startsWith(DECLARATIONS)) return { text: description, rules: [] };
+  const { rules } = parseCanonicalJson(line.slice(DECLARATIONS.length));
+  check(Array.isArray(rules) && rules.every(isObject), "the declarations are not well formed");
+  return { text: description.slice(0, at).trim(), rules };
+}
+
+/**
  * Parse and check an election from the exact text at /api/elections/<uuid>/election.
  * Throws MalformedError, also when it is another election than the one asked for.
  */
@@ -61,10 +75,12 @@ export function parseElection(text, uuid) {
   const questions = json.questions.map((question) =>
     isObject(question) && "type" in question ? parseRanked(question) : parseHomomorphic(question),
   );
+  const { text: description, rules } = splitDescription(json.description);
   return {
     uuid,
     name: json.name,
-    description: json.description,
+    description,
+    rules,
     publicKey: prepare(publicKey),
     questions,
     fingerprint: compactHash(text),

@@ -1,0 +1,398 @@
+// The booth's screens: each is a function from what there is to show, and what its buttons do, to { title, body }.
+
+import { BLANK, isMotion, kindOf, mayBeBlank, problems, rankingOf, splitText } from "./answers.js";
+import { button, h, lead, notice, p, paragraphs, quiet, soft, spokenParts } from "./page.js";
+import { rankingQuestion } from "./ranker.js";
+import { english as texts } from "./texts.js";
+
+const heading = (title) => h("h1", { tabindex: "-1" }, title);
+const row = (...buttons) => h("div", { class: "buttons" }, ...buttons);
+const screen = (title, ...body) => ({ title, body: [heading(title), ...body.flat(Infinity).filter(Boolean)] });
+
+function help(address) {
+  return address ? soft(texts.contact(address)) : null;
+}
+
+function tellUs(address, code) {
+  const subject = encodeURIComponent(code ? `My vote, code ${code}` : "My vote");
+  return address ? h("a", { href: `mailto:${address}?subject=${subject}` }, texts.done.tell) : texts.done.tell;
+}
+
+function homeButton(home) {
+  return home ? quiet(texts.list.all, home) : null;
+}
+
+// --- before the vote ----------------------------------------------------------------------------------------------
+
+export function start(meeting, votable, { start: begin, contact }) {
+  const t = texts.start;
+  const closes = [...new Set(votable.map((election) => election.closes))].sort();
+  const { trustees, threshold } = votable[0];
+  const minutes = Math.max(2, Math.round(votable.length * 0.75));
+  return screen(
+    t.title(meeting.name),
+    lead(t.personal),
+    p(closes.length === 1 ? t.closes(closes[0]) : t.closesFirst(closes[0])),
+    p(votable.every(({ replace }) => replace) ? t.replace(minutes) : t.once(minutes)),
+    p([t.secret, trustees > 0 ? t.keys(threshold, trustees) : "", votable.some(({ ranked }) => ranked) ? t.ranked : ""].filter(Boolean).join(" ")),
+    row(button(t.start, begin), h("a", { href: "/how" }, t.how)),
+    help(contact),
+  );
+}
+
+export function list(meeting, papers, { isOpen, enter, contact, finish }) {
+  const t = texts.list;
+  const left = papers.filter((paper) => isOpen(paper) && !paper.voted).length;
+  const items = papers.map((paper) => {
+    const open = isOpen(paper);
+    const state = paper.voted ? "voted" : open ? "open" : paper.state === "locked" || paper.state === "void" ? paper.state : "closed";
+    const when = state === "locked" ? t.opens(paper.opens) : open ? t.closes(paper.closes) : state === "void" ? null : t.closed(paper.closes);
+    const act = paper.voted ? (open && paper.replace ? t.change : t.receipt) : open ? t.vote : null;
+    return h(
+      "li",
+      {},
+      h("div", {}, h("strong", {}, paper.name), p([when, paper.voted ? t.codeEnds(paper.voted.tracker) : null].filter(Boolean).join(" "))),
+      h("span", { class: state === "voted" ? "tag" : state === "open" ? "tag wait" : "tag none" }, t.states[state]),
+      act ? button(act(paper.name), () => enter(paper), { class: act === t.vote ? null : "quiet" }) : null,
+    );
+  });
+  return screen(
+    t.title,
+    lead(papers.length === 0 ? t.none : t.lead(left)),
+    h("ul", { class: "tasks" }, items),
+    left === 0 ? [p(texts.done.shared), row(button(texts.finish, finish))] : row(quiet(texts.finish, finish)),
+    help(contact),
+  );
+}
+
+export function waiting(name, opens, acts) {
+  return ending(texts.waiting.title(name), null, acts, lead(opens ? texts.waiting.lead(opens) : texts.waiting.soon));
+}
+
+// --- the question -------------------------------------------------------------------------------------------------
+
+const blankLabel = (question) => (isMotion(question) ? texts.question.abstain : texts.question.blank);
+
+/** What is wrong, in words, with the field it belongs to. */
+function explained(question, answer, wrong) {
+  const t = texts.question.problems;
+  const blank = mayBeBlank(question) ? blankLabel(question) : null;
+  const name = (choice) => splitText(question.answers[choice]).title;
+  return wrong.map(({ kind, choice, count, min, max, rank, other, missing, text }) => {
+    const field = choice === undefined ? "answer" : `number-${choice}`;
+    switch (kind) {
+      case "none":
+        return { field, text: kindOf(question) === "ranking" ? t.noneRanked(blank) : t.none(question, blank) };
+      case "both":
+        return { field, text: t.both(count, blank) };
+      case "few":
+        return { field, text: t.few(count, min) };
+      case "many":
+        return { field, text: t.many(count, max) };
+      case "range":
+        return { field, text: t.range(name(choice), text, question.answers.length) };
+      case "twice":
+        return { field, text: t.twice(name(choice), rank, name(other)) };
+      default:
+        return { field, text: t.gap(name(choice), rank, missing) };
+    }
+  });
+}
+
+/** The box above a page that lists what is wrong; each line leads to its field. */
+function summary(messages) {
+  if (messages.length === 0) return null;
+  return h(
+    "div",
+    { class: "summary", role: "alert", tabindex: "-1" },
+    h("h2", {}, texts.problem),
+    h(
+      "ul",
+      {},
+      messages.map(({ field, text }) =>
+        h(
+          "li",
+          {},
+          h(
+            "a",
+            {
+              href: `#${field}`,
+              onclick: (event) => {
+                event.preventDefault(); // the address bar stays as it is
+                const target = document.getElementById(field);
+                (target?.matches("input") ? target : target?.querySelector("input, button"))?.focus();
+              },
+            },
+            text,
+          ),
+        ),
+      ),
+    ),
+  );
+}
+
+const errorText = (messages, field) => messages.filter((message) => message.field === field).map(({ text }) => h("p", { class: "error" }, text));
+
+const details = (label, ...body) => h("details", {}, h("summary", {}, label), ...body);
+const folded = (name, statement) => (statement ? details(spokenParts(texts.question.statement(name)), paragraphs(statement)) : null);
+
+function nameAndStatement(text) {
+  const { title, statement } = splitText(text);
+  return [title, folded(title, statement)];
+}
+
+function pick(type, name, index, text, checked, onchange) {
+  const id = `${name}-${index}`;
+  const { title, statement } = splitText(text);
+  return h(
+    "div",
+    { class: "pick" },
+    h("input", { type, name, id, checked, onchange }),
+    h(
+      "div",
+      {},
+      h("label", { for: id }, title),
+      folded(title, statement),
+    ),
+  );
+}
+
+/** Choices in their order, with the button that changes between this voter's mixed order and A to Z. */
+function orderedList(question, order, paper, make, announce) {
+  if (isMotion(question) || question.answers.length < 3) return { list: h("div", {}, (isMotion(question) ? question.answers.map((_, at) => at) : order).map(make)), toggle: null };
+  const items = new Map(order.map((choice) => [choice, make(choice)]));
+  const collator = new Intl.Collator("en-GB", { sensitivity: "base", numeric: true });
+  const sorted = [...order].sort((a, b) => collator.compare(question.answers[a], question.answers[b]));
+  const list = h("div", {});
+  const toggle = h("button", { type: "button", class: "linklike" });
+  const place = () => {
+    list.append(...(paper.atoz ? sorted : order).map((choice) => items.get(choice)));
+    toggle.textContent = paper.atoz ? texts.question.mixed : texts.question.atoz;
+  };
+  toggle.addEventListener("click", () => {
+    paper.atoz = !paper.atoz;
+    place();
+    announce(paper.atoz ? texts.question.said.atoz : texts.question.said.mixed);
+  });
+  place();
+  return { list, toggle: soft(texts.question.mixedHint, " ", toggle) };
+}
+
+export function question(paper, at, { wrong, several, again, next, announce }) {
+  const t = texts.question;
+  const asked = paper.questions[at];
+  const answer = paper.answers[at];
+  const { title, statement } = splitText(asked.question);
+  const messages = explained(asked, answer, wrong);
+  const kind = kindOf(asked);
+  let fields;
+  if (kind === "ranking") {
+    fields = rankingQuestion(asked, answer, { order: paper.orders[at], paper, messages, orderedList, nameAndStatement, errorText, again, announce });
+  } else {
+    const type = kind === "one" ? "radio" : "checkbox";
+    const chosen = (choice) => (kind === "one" ? answer.choice === choice : answer.chosen.includes(choice));
+    const make = (choice) =>
+      pick(type, "answer", choice, asked.answers[choice], chosen(choice), ({ target }) => {
+        if (kind === "one") answer.choice = choice;
+        else answer.chosen = target.checked ? [...answer.chosen, choice] : answer.chosen.filter((other) => other !== choice);
+      });
+    const { list: choices, toggle } = orderedList(asked, paper.orders[at], paper, make, announce);
+    const blank = mayBeBlank(asked)
+      ? pick(type, "answer", BLANK, blankLabel(asked), kind === "one" ? answer.choice === BLANK : answer.blank, ({ target }) => {
+          if (kind === "one") answer.choice = BLANK;
+          else answer.blank = target.checked;
+        })
+      : null;
+    const legend = kind === "one" ? t.one : asked.min > 1 ? t.severalFrom(asked.min, asked.max) : t.several(asked.max);
+    fields = [
+      h(
+        "fieldset",
+        { id: "answer", class: messages.length > 0 ? "wrong" : null, "aria-describedby": messages.length > 0 ? "answer-error" : null },
+        h("legend", {}, legend),
+        toggle,
+        h("div", { id: "answer-error" }, errorText(messages, "answer")),
+        choices,
+        blank,
+      ),
+    ];
+  }
+  const form = h(
+    "form",
+    {
+      novalidate: true,
+      autocomplete: "off",
+      onsubmit: (event) => {
+        event.preventDefault();
+        const found = problems(asked, answer);
+        if (found.length > 0) again(found);
+        else next();
+      },
+    },
+    fields,
+    row(h("button", { type: "submit" }, texts.next)),
+  );
+  const caption = [several || paper.name !== title ? paper.name : null, paper.questions.length > 1 ? t.of(at + 1, paper.questions.length) : null];
+  const body = [
+    summary(messages),
+    soft(caption.filter(Boolean).join(" · ")),
+    heading(title),
+    statement ? paragraphs(statement) : null,
+    at === 0 && paper.description ? details(t.details, paragraphs(paper.description)) : null,
+    form,
+  ];
+  return { title, wrong: messages.length > 0, body: body.flat(Infinity).filter(Boolean) };
+}
+
+// --- check, cast --------------------------------------------------------------------------------------------------
+
+function answerInWords(asked, answer) {
+  const name = (choice) => splitText(asked.answers[choice]).title;
+  switch (kindOf(asked)) {
+    case "one":
+      return [lead(answer.choice === BLANK ? (isMotion(asked) ? texts.question.abstain : texts.check.blank) : name(answer.choice))];
+    case "several": {
+      if (answer.blank || answer.chosen.length === 0) return [lead(texts.check.blank)];
+      const rest = asked.answers.length - answer.chosen.length;
+      return [h("ul", {}, answer.chosen.map((choice) => h("li", {}, name(choice)))), rest > 0 ? soft(texts.check.notChosen(rest)) : null];
+    }
+    default: {
+      const ranking = rankingOf(answer);
+      if (answer.blank || ranking.length === 0) return [lead(texts.check.blank)];
+      const rest = asked.answers.length - ranking.length;
+      return [h("ol", {}, ranking.map((choice) => h("li", {}, name(choice)))), rest > 0 ? soft(texts.check.notRanked(rest)) : null];
+    }
+  }
+}
+
+export function check(paper, { change, cast }) {
+  const t = texts.check;
+  return screen(
+    t.title,
+    paper.questions.map((asked, at) => {
+      const { title } = splitText(asked.question);
+      return h("section", { class: "card" }, h("h2", {}, title), answerInWords(asked, paper.answers[at]), quiet(t.change(title), () => change(at)));
+    }),
+    notice("warn", t.unsent),
+    row(button(t.cast, cast)),
+    details(t.paper, p(t.fingerprint), h("p", { class: "code" }, paper.fingerprint)),
+  );
+}
+
+export function sending(slow) {
+  return screen(texts.sending.title, lead(texts.sending.keep), slow ? h("p", { role: "status" }, texts.sending.slow) : null);
+}
+
+/** Not counted yet. `tell(seconds)` keeps the line with the next try up to date, without reading it aloud each second. */
+export function offline(busy, again) {
+  const t = texts.offline;
+  const line = h("p", { class: "soft", "aria-live": "off" });
+  return {
+    ...screen(t.title, lead(busy ? t.busy : t.lead), line, row(button(t.now, again)), p(t.same)),
+    tell: (seconds) => {
+      line.textContent = seconds > 0 ? t.again(seconds) : t.trying;
+    },
+  };
+}
+
+// --- after the vote -----------------------------------------------------------------------------------------------
+
+const codeBlock = (code) => h("p", { class: "code lead", id: "code" }, code);
+const checkLink = (code) => p(h("a", { href: `/vote/check#${code}` }, texts.done.check));
+
+export function done(paper, { contact, next, home, finish, announce }) {
+  const t = texts.done;
+  const { receipt } = paper.done;
+  const code = receipt.ballot;
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(code);
+      announce(t.copied);
+      said.textContent = t.copied;
+    } catch {
+      getSelection().selectAllChildren(document.getElementById("code"));
+      said.textContent = t.select;
+    }
+  };
+  const save = () => {
+    const text = t.file({ election: paper.name, code, time: receipt.time }) + JSON.stringify(receipt) + "\n";
+    const address = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
+    h("a", { href: address, download: t.fileName(code) }).click();
+    setTimeout(() => URL.revokeObjectURL(address), 60_000);
+  };
+  const said = h("p", { class: "soft" });
+  const seen = { found: t.found, unseen: t.unseen }[paper.done.seen] ?? t.looking;
+  return screen(
+    t.title,
+    p(paper.name),
+    p(t.at(receipt.time)),
+    h("section", { class: "card" }, h("h2", {}, t.code), codeBlock(code), row(quiet(t.copy, copy), quiet(t.save, save), quiet(t.print, () => window.print())), said, p(t.explain)),
+    h("p", { class: "notice", id: "seen", role: "status" }, seen),
+    p(t.results(paper.closes)),
+    p(t.different, " ", tellUs(contact, code)),
+    next ? row(button(texts.list.nextBallot(next.name), next.go), homeButton(home)) : null,
+    p(t.shared),
+    row(button(texts.finish, finish, { class: next ? "quiet" : null }), next ? null : homeButton(home)),
+    checkLink(code),
+  );
+}
+
+/** A page on which there is nothing more to do with this paper. */
+function ending(title, name, { contact, finish, home }, ...body) {
+  return screen(title, name ? p(name) : null, ...body, row(finish ? button(texts.finish, finish) : null, homeButton(home)), help(contact));
+}
+
+const codeCard = (code) => h("section", { class: "card" }, h("h2", {}, texts.done.code), codeBlock(code), checkLink(code));
+
+export function already(paper, acts, refused = false) {
+  const { tracker } = paper.voted;
+  const t = texts.already;
+  return ending(t.title, paper.name, acts, lead(t.lead(tracker)), codeCard(tracker), refused ? notice("warn", t.once) : null, p(texts.done.different, " ", tellUs(acts.contact, tracker)));
+}
+
+export function closed(paper, acts) {
+  const t = texts.closed;
+  if (paper.state === "void") return ending(t.voidTitle, paper.name, acts, lead(t.called));
+  const found = paper.voted ? [p(t.received), codeCard(paper.voted.tracker)] : p(t.nothing);
+  return ending(t.title, paper.name, acts, lead(t.at(paper.closes)), found, p(h("a", { href: `/e/${paper.uuid}` }, t.results)));
+}
+
+export function late(paper, seconds, acts) {
+  const t = texts.closed;
+  return ending(t.title, paper.name, acts, notice("bad", seconds > 0 ? t.late(paper.closes, seconds) : t.lateUnknown));
+}
+
+export function closedMeeting(meeting, { look, contact }) {
+  const closes = meeting.elections.map((election) => election.closes).sort().at(-1);
+  return screen(texts.closed.title, p(meeting.name), closes ? lead(texts.closed.at(closes)) : null, row(button(texts.closed.look, look)), help(contact));
+}
+
+// --- trouble ------------------------------------------------------------------------------------------------------
+
+export function alarm(text, contact, code) {
+  const t = texts.alarm;
+  return screen(t.title, h("div", { role: "alert" }, notice("bad", text)), code ? [p(t.code), codeBlock(code)] : null, p(t.tell, " ", tellUs(contact, code)), help(contact));
+}
+
+export function noConnection(text, again) {
+  return screen(texts.connection.title, lead(text), row(button(texts.retry, again)));
+}
+
+// --- the code, typed ----------------------------------------------------------------------------------------------
+
+/**
+ * The form for a typed code is the server's own markup; here it is told what is wrong, as { field, text }. What was
+ * typed stays where it is.
+ */
+export function code(section, { told = "", wrong = [], sent = false }) {
+  const line = (id, text) => {
+    const element = section.querySelector(`#${id}`);
+    element.textContent = text;
+    element.hidden = text === "";
+    element.closest(".field")?.classList.toggle("wrong", text !== "");
+  };
+  line("told", told);
+  for (const field of ["meeting", "code", "email"]) line(`${field}-error`, wrong.find((message) => message.field === field)?.text ?? "");
+  section.querySelector("#sent").hidden = !sent;
+  section.hidden = false;
+  return { title: section.dataset.title, wrong: wrong.length > 0, body: [summary(wrong), section].filter(Boolean) };
+}
