@@ -1,8 +1,5 @@
-"""What gunicorn runs: `gunicorn wsgi:app`."""
+"""For any WSGI server: `gunicorn --worker-class gthread --threads 4 wsgi:app`. `ballot serve` does the same."""
 
-import os
+from ballot.serve import build
 
-from ballot.app import create_app
-from ballot.config import Config
-
-app = create_app(Config.from_environ(os.environ))
+app = build()
