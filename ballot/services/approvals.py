@@ -24,6 +24,7 @@ class Need(StrEnum):
 
     LOCK = "lock"
     CLOSE_EARLY = "close early"
+    POSTPONE = "close later"
     VOID = "void"
     PUBLISH = "publish"
     REISSUE = "reissue"

@@ -443,25 +443,39 @@ def checked_events(database: Database, election_uuid: str, first: int = 0) -> It
     for start in range(first, last + 1, _CHUNK):
         end = min(start + _CHUNK, last + 1)
         with database.read_connection() as connection:
-            data, events = _rows(connection, election_uuid, start, end)
-            casts = dict(
-                connection.execute(
-                    select_columns(_cast.c.height, _cast.c.ballot_hash).where(
-                        _cast.c.election_uuid == election_uuid, _cast.c.height >= start, _cast.c.height < end
-                    )
-                ).tuples()
-            )
-        for height, row in zip(range(start, end), [*events, *[None] * _CHUNK], strict=False):
-            if row is None or row.height != height:
-                raise BoardDamagedError(f"The event at height {height} is missing from the database.", height=height)
-            event = _checked_event(row, parent)
-            objects = _checked_objects(event, data.get(height, []))
-            if casts.get(height) != (tracker_of_hash(str(event.payload)) if event.type == "Ballot" else None):
-                raise BoardDamagedError(f"The record of the ballot at height {height} is not what the chain says.", height=height)
+            rows = _rows_with_casts(connection, election_uuid, start, end)
+        for event, objects in _compare(*rows, start, end, parent):
             parent = event.hash
             yield event, objects
     if parent != expected:
         raise BoardDamagedError(f"The event at height {last} is not the head of the chain.", height=last)
+
+
+def _rows_with_casts(
+    connection: Connection, election_uuid: str, first: int, end: int
+) -> tuple[dict[int, list[Any]], Sequence[Any], dict[int, str]]:
+    """As `_rows`, and the tracker in each height's record of a cast."""
+    casts = connection.execute(
+        select_columns(_cast.c.height, _cast.c.ballot_hash).where(
+            _cast.c.election_uuid == election_uuid, _cast.c.height >= first, _cast.c.height < end
+        )
+    )
+    return *_rows(connection, election_uuid, first, end), dict(casts.tuples())
+
+
+def _compare(
+    data: dict[int, list[Any]], events: Sequence[Any], casts: dict[int, str], first: int, end: int, parent: str | None
+) -> Iterator[tuple[Event, list[bytes]]]:
+    by_height = {row.height: row for row in events}
+    for height in range(first, end):
+        if height not in by_height:
+            raise BoardDamagedError(f"The event at height {height} is missing from the database.", height=height)
+        event = _checked_event(by_height[height], parent)
+        objects = _checked_objects(event, data.get(height, []))
+        if casts.get(height) != (tracker_of_hash(str(event.payload)) if event.type == "Ballot" else None):
+            raise BoardDamagedError(f"The record of the ballot at height {height} is not what the chain says.", height=height)
+        parent = event.hash
+        yield event, objects
 
 
 def _checked_event(row: Any, parent: str | None) -> Event:
@@ -494,6 +508,25 @@ def check_storage(database: Database, election_uuid: str, first: int = 0) -> int
     for event, _ in checked_events(database, election_uuid, first):
         height = event.height
     return height
+
+
+def check_tail(session: Session, election_uuid: str, first: int) -> None:
+    """As `check_storage`, inside a transaction that holds the head's lock: the last rows, and that nothing lies beyond the head.
+
+    Raises: BoardDamagedError.
+    """
+    connection, head = session.connection(), head_of(session, election_uuid)
+    parent = event_at(session, election_uuid, first - 1).hash if first else None
+    for event, _ in _compare(*_rows_with_casts(connection, election_uuid, first, head.height + 1), first, head.height + 1, parent):
+        parent = event.hash
+    if parent != head.hash:
+        raise BoardDamagedError(f"The event at height {head.height} is not the head of the chain.", height=head.height)
+    for rows in (_event, _object, _cast):
+        beyond = connection.execute(
+            select_columns(func.min(rows.c.height)).where(rows.c.election_uuid == election_uuid, rows.c.height > head.height)
+        ).scalar()
+        if beyond is not None:
+            raise BoardDamagedError(f"The database has a row at height {beyond}, beyond the head of the chain.", height=beyond)
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ class Act(StrEnum):
     LINK_REISSUED = "a link reissued"
     LINK_WITHDRAWN = "a link withdrawn"
     ADDRESS_CORRECTED = "an address corrected"
+    POSTPONED = "close postponed"
     CLOSED = "voting closed"
     DAMAGE_FOUND = "damage found"
     TALLY_BEGUN = "tally begun"

@@ -1,0 +1,513 @@
+"""The life of an election: draft → locked → open → closed → tallying → published, or void with a reason before publication.
+
+Each move is a function here (the tally's steps are in `ballot.services.tally`). It states who may do it in `RIGHTS`, checks its
+precondition under a lock, changes the state, writes what the board needs, and leaves one entry in the journal.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import delete
+from sqlmodel import Session, col, select
+
+from ballot.errors import BallotError, BoardDamagedError, MalformedError, NotAllowedError, NotFoundError, PreconditionError
+from ballot.models import BoardHead, Election, ElectionState, Electorate, Meeting, Roll, RollEntry, Trustee
+from ballot.protocol import messages
+from ballot.protocol.declarations import MINIMUM_BALLOTS, Declarations, join_description
+from ballot.protocol.group import GROUP_NAME, SystemRng
+from ballot.protocol.messages import MAX_CHOICES_RANKED, QUESTION, Question, QuestionH, SetupData, Trustees, sha256_hex
+from ballot.protocol.trustees import check_trustees, make_public_key
+from ballot.services import approvals, board, registrar, trustees
+from ballot.services.approvals import Need
+from ballot.services.clock import iso
+from ballot.services.database import Database
+from ballot.services.identifiers import new_election_uuid, new_meeting_id
+from ballot.services.journal import CLOCK, Act, Actor, append
+from ballot.services.keys import Keys
+
+MAX_QUESTIONS: Final = 50
+MAX_ANSWERS: Final = 100
+MAX_TEXT: Final = 20_000
+
+
+class Move(StrEnum):
+    """Everything that an officer does to a meeting or an election."""
+
+    MAKE = "make"
+    EDIT = "edit"
+    ROLL = "roll"
+    TRUSTEES = "trustees"
+    LOCK = "lock"
+    OPEN = "open"
+    CLOSE = "close"
+    TALLY = "tally"
+    PUBLISH = "publish"
+    VOID = "void"
+    HELP_MEMBER = "help a member"
+    TIDY = "tidy"
+
+
+# Who may do what; anything else is refused. The clock may close when the time has come.
+RIGHTS: Final[Mapping[str, frozenset[Move]]] = {
+    "returning-officer": frozenset(Move),
+    "deputy": frozenset({Move.MAKE, Move.EDIT, Move.TRUSTEES, Move.LOCK, Move.OPEN, Move.CLOSE, Move.TALLY, Move.PUBLISH, Move.VOID}),
+    "membership-secretary": frozenset({Move.ROLL, Move.HELP_MEMBER}),
+    "observer": frozenset(),
+    "service": frozenset({Move.CLOSE}),
+}
+
+
+def require(actor: Actor, move: Move) -> None:
+    """The actor's role carries this right. Raises: NotAllowedError."""
+    if move not in RIGHTS.get(actor.role, frozenset()):
+        raise NotAllowedError(f"The role “{actor.role}” may not do this ({move}).")
+
+
+# --- meetings and drafts ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ElectionDraft:
+    """What an officer decides before the lock. Times are UTC; `electorate` is "" for all full members, or a section of the roll.
+
+    `rules` has one object per question that names its counting rule, as `Declarations.rules`; or none at all.
+    """
+
+    name: str
+    questions: Sequence[Question]
+    opens_at: datetime
+    closes_at: datetime
+    description: str = ""
+    rules: Sequence[Mapping[str, Any]] = field(default=())
+    electorate: str = ""
+    replace: bool = False
+    practice: bool = False
+    minimum_ballots: int = MINIMUM_BALLOTS
+
+
+def make_meeting(
+    session: Session, name: str, actor: Actor, now: datetime, *, split_trust: bool = False, two_people: bool = True
+) -> Meeting:
+    """A meeting to hang elections on. Raises: NotAllowedError, MalformedError."""
+    require(actor, Move.MAKE)
+    named = _line(name, "The meeting's name")
+    meeting = Meeting(id=new_meeting_id(), name=named, split_trust=split_trust, two_people=two_people, created_at=now)
+    session.add(meeting)
+    session.flush()
+    details = {"name": meeting.name, "split trust": split_trust, "two people": two_people}
+    append(session, meeting.id, Act.MEETING_MADE, actor, now, details=details)
+    return meeting
+
+
+def make_election(session: Session, meeting_id: str, draft: ElectionDraft, actor: Actor, now: datetime) -> Election:
+    """A draft of an election in this meeting; a practice one gets its single key, held by the service, until people are named.
+
+    Raises: NotAllowedError, NotFoundError, MalformedError (a question or text cannot be used, and why), PreconditionError (dates).
+    """
+    require(actor, Move.MAKE)
+    if session.get(Meeting, meeting_id) is None:
+        raise NotFoundError("There is no such meeting.")
+    election = Election(
+        uuid=new_election_uuid(), meeting_id=meeting_id, name="", created_at=now, opens_at=draft.opens_at, closes_at=draft.closes_at
+    )
+    _fill(election, draft, now)
+    session.add(election)
+    session.flush()
+    append(session, meeting_id, Act.ELECTION_MADE, actor, now, election=election.uuid, details={"name": election.name})
+    return election
+
+
+def change_election(session: Session, election_uuid: str, draft: ElectionDraft, actor: Actor, now: datetime) -> Election:
+    """The draft now says this; key-holders named before stay, unless practice was switched. Raises: as `make_election`."""
+    require(actor, Move.EDIT)
+    election = _in_state(session, election_uuid, ElectionState.DRAFT)
+    if election.practice != draft.practice:
+        session.execute(delete(Trustee).where(col(Trustee.election_uuid) == election_uuid))
+        election.config = {**election.config, "threshold": 0}
+    if election.config.get("electorate") != draft.electorate:
+        session.execute(delete(Electorate).where(col(Electorate.election_uuid) == election_uuid))
+    _fill(election, draft, now)
+    session.add(election)
+    append(session, election.meeting_id, Act.ELECTION_CHANGED, actor, now, election=election_uuid, details={"name": election.name})
+    return election
+
+
+def draft_of(election: Election) -> ElectionDraft:
+    """What `make_election` or `change_election` was given."""
+    config = election.config
+    return ElectionDraft(
+        name=election.name,
+        questions=tuple(QUESTION.decode(value) for value in config["questions"]),
+        opens_at=election.opens_at,
+        closes_at=election.closes_at,
+        description=config["description"],
+        rules=tuple(config["rules"]),
+        electorate=config["electorate"],
+        replace=election.replace,
+        practice=election.practice,
+        minimum_ballots=config["minimum_ballots"],
+    )
+
+
+def _fill(election: Election, draft: ElectionDraft, now: datetime) -> None:
+    if draft.opens_at.tzinfo is None or draft.closes_at.tzinfo is None:
+        raise RuntimeError("an election's times need their zone")
+    if not draft.opens_at < draft.closes_at:
+        raise PreconditionError("Voting must close after it opens.")
+    if draft.closes_at <= now:
+        raise PreconditionError("The close is in the past.")
+    check_questions(draft.questions, draft.rules)
+    if not 1 <= draft.minimum_ballots <= 1000 or (draft.minimum_ballots < MINIMUM_BALLOTS and not draft.practice):
+        raise PreconditionError(f"Fewer than {MINIMUM_BALLOTS} ballots are never opened, because each voter could be found out.")
+    election.name = _line(draft.name, "The election's name")
+    election.practice, election.replace = draft.practice, draft.replace
+    election.opens_at, election.closes_at = draft.opens_at.astimezone(UTC), draft.closes_at.astimezone(UTC)
+    description = _text(draft.description, "The description")
+    rules = [dict(rule) for rule in draft.rules]
+    _declared(description, draft, "")  # can it be said?
+    election.config = {
+        "description": description,
+        "questions": [QUESTION.encode(question) for question in draft.questions],
+        "rules": rules,
+        "electorate": draft.electorate,
+        "minimum_ballots": draft.minimum_ballots,
+        "threshold": election.config.get("threshold", 0),
+    }
+
+
+def check_questions(questions: Sequence[Question], rules: Sequence[Mapping[str, Any]] = ()) -> None:
+    """Check that people and protocol can work with these questions.
+
+    Raises: MalformedError with a sentence that names the question.
+    """
+    if not 1 <= len(questions) <= MAX_QUESTIONS:
+        raise MalformedError(f"An election has from 1 to {MAX_QUESTIONS} questions.")
+    if rules and len(rules) != len(questions):
+        raise MalformedError("Each question needs its counting rule.")
+    for number, question in enumerate(questions, start=1):
+        where = f"Question {number}"
+        _text(question.question, where)
+        if not question.question.strip():
+            raise MalformedError(f"{where} has no text.")
+        answers = [_line(answer, f"{where}: a choice") for answer in question.answers]
+        if list(question.answers) != answers:
+            raise MalformedError(f"{where}: a choice begins or ends with a blank.")
+        if len({unicodedata.normalize("NFKC", answer).casefold() for answer in answers}) != len(answers):
+            raise MalformedError(f"{where} has the same choice twice.")
+        if isinstance(question, QuestionH):
+            if not 1 <= len(answers) <= MAX_ANSWERS or not 0 <= question.min <= question.max <= len(answers) or question.max < 1:
+                raise MalformedError(f"{where}: its choices, and how many may be chosen, do not fit together.")
+        elif not 1 <= len(answers) <= MAX_CHOICES_RANKED:
+            most = f"at most {MAX_CHOICES_RANKED} choices, because a ranking must fit into one sealed number"
+            raise MalformedError(f"{where} is ranked, and can have {most}.")
+        QUESTION.decode(QUESTION.encode(question))
+
+
+def _line(text: str, what: str) -> str:
+    plain = unicodedata.normalize("NFC", text.strip())
+    if not plain or len(plain) > 500 or any(unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} for c in plain):
+        raise MalformedError(f"{what} must be one line of at most 500 characters.")
+    return plain
+
+
+def _text(text: str, what: str) -> str:
+    plain = unicodedata.normalize("NFC", text.replace("\r\n", "\n").strip())
+    if len(plain) > MAX_TEXT or any(unicodedata.category(c) in {"Cc", "Cs"} and c != "\n" for c in plain):
+        raise MalformedError(f"{what} is too long, or has characters that cannot be shown.")
+    return plain
+
+
+# --- reading ----------------------------------------------------------------------------------------------------
+
+
+def election_of(session: Session, election_uuid: str) -> Election:
+    """The election. Raises: NotFoundError."""
+    election = session.get(Election, election_uuid)
+    if election is None:
+        raise NotFoundError("There is no such election.")
+    return election
+
+
+def elections_of(session: Session, meeting_id: str) -> list[Election]:
+    """A meeting's elections, drafts included, by creation."""
+    return list(
+        session.exec(select(Election).where(Election.meeting_id == meeting_id).order_by(col(Election.created_at), col(Election.uuid))).all()
+    )
+
+
+def meetings(session: Session) -> list[Meeting]:
+    """All meetings, newest first."""
+    return list(session.exec(select(Meeting).order_by(col(Meeting.created_at).desc(), col(Meeting.id))).all())
+
+
+def obstacles(session: Session, election_uuid: str, now: datetime) -> list[str]:
+    """What stands between a draft and its lock, in sentences; empty when it can be locked."""
+    election = election_of(session, election_uuid)
+    found = []
+    roll_row = session.get(Roll, election.meeting_id)
+    if roll_row is None or roll_row.frozen_at is None:
+        found.append("The roll has to be frozen first.")
+    else:
+        entries = registrar.electorate(session, election)
+        if not entries:
+            found.append("Nobody on the roll can vote in this election.")
+        elif session.get_one(Meeting, election.meeting_id).split_trust:
+            known = set(session.exec(select(Electorate.handle).where(Electorate.election_uuid == election_uuid)).all())
+            if known != {entry.handle for entry in entries}:
+                found.append("The registrar's list of public credentials is not here yet.")
+    if waiting := trustees.unready(session, election):
+        found.append(waiting)
+    if election.closes_at <= now:
+        found.append("The close is in the past.")
+    return found
+
+
+def _in_state(session: Session, election_uuid: str, *states: ElectionState) -> Election:
+    """The election, locked against other moves and in one of these states. Raises: NotFoundError, PreconditionError."""
+    election = session.get(Election, election_uuid, with_for_update=True, populate_existing=True)
+    if election is None:
+        raise NotFoundError("There is no such election.")
+    if election.state not in states:
+        raise PreconditionError(f"The election is {election.state}; this can only be done while it is {' or '.join(states)}.")
+    return election
+
+
+def _head_first(session: Session, election_uuid: str) -> BoardHead | None:
+    """Every move takes the board's lock before the election's, as a cast does, so that no two wait for each other; None for a draft."""
+    return session.get(BoardHead, election_uuid, with_for_update=True, populate_existing=True)
+
+
+# --- lock, open, close, void ------------------------------------------------------------------------------------
+
+
+def lock(database: Database, keys: Keys, election_uuid: str, actor: Actor, now: datetime, *, approval: str | None = None) -> Election:
+    """The Setup event is on the board: from now on questions, rules, key-holders and public credentials stand.
+
+    Raises:
+        NotAllowedError, NotFoundError.
+        PreconditionError: not a draft, or the first of `obstacles`.
+        ApprovalNeededError: a second person has to agree (`Need.LOCK`, the election's uuid).
+    """
+    require(actor, Move.LOCK)
+    with database.read() as session:
+        election = election_of(session, election_uuid)
+        if election.state is not ElectionState.DRAFT:
+            raise PreconditionError(f"The election is {election.state} already.")
+        if found := obstacles(session, election_uuid, now):
+            raise PreconditionError(found[0])
+        entries = registrar.electorate(session, election)
+        split_trust = session.get_one(Meeting, election.meeting_id).split_trust
+    # A frozen roll's handles do not change, so the many exponentiations are done before the lock is taken.
+    credentials = {} if split_trust else registrar.derived_credentials(keys, election_uuid, entries)
+    with database.write() as session:
+        election = _in_state(session, election_uuid, ElectionState.DRAFT)
+        if found := obstacles(session, election_uuid, now):
+            raise PreconditionError(found[0])
+        second = approvals.use(session, election.meeting_id, Need.LOCK, election_uuid, actor, approval, now, practice=election.practice)
+        if not split_trust:
+            registrar.store_credentials(session, election_uuid, credentials)
+        if election.practice and not trustees.trustees_of(session, election_uuid):
+            key_holders = _practice_trustees(keys, election)
+        else:
+            key_holders = trustees.trustees_message(session, election_uuid)
+        roll_row = registrar.frozen_roll(session, election.meeting_id)
+        message = _election_message(election, key_holders, roll_row.commitment)
+        public = registrar.public_credentials(session, election_uuid)
+        objects = [message.to_bytes(), key_holders.to_bytes(), public.to_bytes()]
+        objects.append(SetupData(*map(sha256_hex, objects)).to_bytes())
+        event = board.begin_chain(session, election_uuid, objects, now)
+        election.state, election.fingerprint = ElectionState.LOCKED, message.fingerprint
+        session.add(election)
+        details = {
+            "fingerprint": message.fingerprint,
+            "credentials": len(public.entries),
+            "roll": roll_row.commitment,
+            "head": event.hash,
+            "opens": iso(election.opens_at),
+            "closes": iso(election.closes_at),
+        }
+        append(session, election.meeting_id, Act.LOCKED, actor, now, second=second, election=election_uuid, details=details)
+        return election
+
+
+def _practice_trustees(keys: Keys, election: Election) -> Trustees:
+    """A practice election's single key, kept by the service: it protects nothing, and the election says so."""
+    rng = SystemRng()
+    secret = rng.scalar()
+    keys.practice.put(election.uuid, str(secret))
+    return Trustees((make_public_key(secret, rng),))
+
+
+def _election_message(election: Election, key_holders: Trustees, commitment: str) -> messages.Election:
+    draft = draft_of(election)
+    message = messages.Election(
+        version=1,
+        description=_declared(draft.description, draft, commitment),
+        name=election.name,
+        group=GROUP_NAME,
+        public_key=check_trustees(key_holders).public_key,
+        questions=tuple(draft.questions),
+        uuid=election.uuid,
+    )
+    return messages.Election.parse(message.to_bytes())
+
+
+def _declared(description: str, draft: ElectionDraft, commitment: str) -> str:
+    """The description with what the election declares about itself, all of it hashed into its fingerprint."""
+    declarations = Declarations(
+        companion=True,
+        minimum_ballots=draft.minimum_ballots,
+        practice=draft.practice,
+        replace=draft.replace,
+        roll=commitment,
+        rules=tuple(dict(rule) for rule in draft.rules),
+    )
+    return join_description(description, declarations)
+
+
+def open_voting(session: Session, election_uuid: str, actor: Actor, now: datetime) -> Election:
+    """Ballots are accepted from now on, or from the announced hour if that is still to come.
+
+    Raises: NotAllowedError, NotFoundError, PreconditionError: not locked, or the close has passed.
+    """
+    require(actor, Move.OPEN)
+    head = _head_first(session, election_uuid)
+    election = _in_state(session, election_uuid, ElectionState.LOCKED)
+    if election.closes_at <= now:
+        raise PreconditionError("The close has passed already.")
+    election.state = ElectionState.OPEN
+    session.add(election)
+    append(session, election.meeting_id, Act.OPENED, actor, now, election=election_uuid, details={"head": head.hash if head else ""})
+    return election
+
+
+def close(
+    database: Database, election_uuid: str, actor: Actor, now: datetime, *, reason: str = "", approval: str | None = None
+) -> Election:
+    """No more ballots: every stored ballot was compared with the chain, and the EndBallots event is on the board.
+
+    Before the announced hour it takes a reason, which is public, and a second person (`Need.CLOSE_EARLY`).
+
+    Raises:
+        NotAllowedError, NotFoundError, ApprovalNeededError.
+        PreconditionError: not open (another officer may have been first), or too early without a reason.
+        BoardDamagedError: a stored row is not what the chain says; nothing is closed, and the journal says which.
+    """
+    require(actor, Move.CLOSE)
+    try:
+        checked = board.check_storage(database, election_uuid)  # while ballots still come in: the long part needs no lock
+        with database.write() as session:
+            board.lock_head(session, election_uuid)
+            election = _in_state(session, election_uuid, ElectionState.OPEN)
+            second = None
+            if now < election.closes_at:
+                if not reason.strip() or actor == CLOCK:
+                    raise PreconditionError("To close before the announced hour, write down the reason; members will read it.")
+                second = approvals.use(
+                    session, election.meeting_id, Need.CLOSE_EARLY, election_uuid, actor, approval, now, practice=election.practice
+                )
+            board.check_tail(session, election_uuid, checked + 1)
+            event = board.append(session, election_uuid, "EndBallots")
+            election.state, election.closed_at = ElectionState.CLOSED, now
+            session.add(election)
+            details = {"head": event.hash, "ballots": event.height - 1, **({"reason": reason.strip()} if now < election.closes_at else {})}
+            append(session, election.meeting_id, Act.CLOSED, actor, now, second=second, election=election_uuid, details=details)
+            return election
+    except BoardDamagedError as error:
+        report_damage(database, election_uuid, error, actor, now)
+        raise
+
+
+def close_due(database: Database, now: datetime) -> list[str]:
+    """Close every open election whose hour has come; the uuids of those closed. One that is damaged stays open and is in the journal."""
+    with database.read() as session:
+        due = session.exec(select(Election.uuid).where(Election.state == ElectionState.OPEN, Election.closes_at <= now)).all()
+    closed = []
+    for election_uuid in due:
+        try:
+            close(database, election_uuid, CLOCK, now)
+        except BallotError:  # another worker was first, or the board is damaged, which `close` has put into the journal
+            continue
+        closed.append(election_uuid)
+    return closed
+
+
+def report_damage(database: Database, election_uuid: str, error: BoardDamagedError, actor: Actor, now: datetime) -> None:
+    """What was found is in the journal."""
+    with database.write() as session:
+        election = election_of(session, election_uuid)
+        details = {"height": error.height, "object": error.object_hash}
+        append(session, election.meeting_id, Act.DAMAGE_FOUND, actor, now, election=election_uuid, details=details)
+
+
+def postpone_close(
+    session: Session, election_uuid: str, closes_at: datetime, reason: str, actor: Actor, now: datetime, *, approval: str | None = None
+) -> Election:
+    """Voting closes later than announced, with a public reason and a second person (`Need.POSTPONE`).
+
+    Raises: NotAllowedError, NotFoundError, ApprovalNeededError, PreconditionError: closed already, no reason, or not later.
+    """
+    require(actor, Move.CLOSE)
+    _head_first(session, election_uuid)
+    election = _in_state(session, election_uuid, ElectionState.LOCKED, ElectionState.OPEN)
+    if not reason.strip() or closes_at <= election.closes_at or election.closes_at <= now:
+        raise PreconditionError("To close later, do it before the announced hour, choose a later one, and write down the reason.")
+    second = approvals.use(session, election.meeting_id, Need.POSTPONE, election_uuid, actor, approval, now, practice=election.practice)
+    details = {"from": iso(election.closes_at), "to": iso(closes_at), "reason": reason.strip()}
+    election.closes_at = closes_at.astimezone(UTC)
+    session.add(election)
+    append(session, election.meeting_id, Act.POSTPONED, actor, now, second=second, election=election_uuid, details=details)
+    return election
+
+
+def void(session: Session, election_uuid: str, reason: str, actor: Actor, now: datetime, *, approval: str | None = None) -> Election:
+    """The election counts for nothing, and says why. At any time before publication.
+
+    Raises: NotAllowedError, NotFoundError, PreconditionError: published already, or no reason; ApprovalNeededError (`Need.VOID`).
+    """
+    require(actor, Move.VOID)
+    before = (s for s in ElectionState if s not in {ElectionState.PUBLISHED, ElectionState.VOID})
+    _head_first(session, election_uuid)
+    election = _in_state(session, election_uuid, *before)
+    if not reason.strip():
+        raise PreconditionError("Please write down why the election is void; members will read it.")
+    second = None
+    if election.state is not ElectionState.DRAFT:
+        second = approvals.use(session, election.meeting_id, Need.VOID, election_uuid, actor, approval, now, practice=election.practice)
+    election.state, election.void_reason = ElectionState.VOID, reason.strip()
+    session.add(election)
+    append(session, election.meeting_id, Act.VOIDED, actor, now, second=second, election=election_uuid, details={"reason": reason.strip()})
+    return election
+
+
+# --- afterwards -------------------------------------------------------------------------------------------------
+
+
+def tidy(session: Session, election_uuid: str, actor: Actor, now: datetime) -> Election:
+    """Nobody can link a member and a public credential any more: those rows are gone. Links to this election stop working.
+
+    When the meeting's last election is tidied, the roll's names and addresses are deleted too; its commitment and figures stay.
+
+    Raises: NotAllowedError, NotFoundError, PreconditionError: neither published nor void, or tidied already.
+    """
+    require(actor, Move.TIDY)
+    election = _in_state(session, election_uuid, ElectionState.PUBLISHED, ElectionState.VOID)
+    if election.tidied_at is not None:
+        raise PreconditionError("This election is tidied already.")
+    session.execute(delete(Electorate).where(col(Electorate.election_uuid) == election_uuid))
+    election.tidied_at = now
+    session.add(election)
+    append(session, election.meeting_id, Act.TIDIED, actor, now, election=election_uuid)
+    if all(e.tidied_at is not None for e in elections_of(session, election.meeting_id)):
+        session.execute(delete(RollEntry).where(col(RollEntry.meeting_id) == election.meeting_id))
+        roll_row = session.get(Roll, election.meeting_id)
+        if roll_row is not None:
+            roll_row.salt = b""
+            session.add(roll_row)
+    return election
