@@ -24,7 +24,7 @@ from ballot.errors import ConfigurationError
 ROOT: Final = Path(__file__).resolve().parents[2]
 SOURCES: Final = Path(__file__).resolve().parent / "static" / "booth"
 DIST: Final = Path(__file__).resolve().parent / "static" / "dist"
-ENTRIES: Final = ("booth", "worker")
+ENTRIES: Final = ("booth", "worker", "check")
 # Browsers of about 2021: BigInt, private fields, modules. Older ones are told so by the page itself.
 TARGET: Final = "chrome84,edge84,firefox90,safari14.1"
 BUNDLE: Final = "try { require('esbuild').buildSync(JSON.parse(process.argv[1])) } catch { process.exit(1) }"  # it logs by itself
