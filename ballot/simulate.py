@@ -71,7 +71,7 @@ class Plan:
     def __post_init__(self) -> None:
         if self.voters < 1 or not 1 <= self.ballots <= self.voters:
             raise MalformedError("at least one member votes, and no more than there are")
-        if not 1 <= self.trustees <= trustees.MAX_GROUP or not 1 <= (self.threshold or 1) <= self.trustees:
+        if not 1 <= self.trustees <= trustees.MAX_GROUP or not (self.threshold is None or 1 <= self.threshold <= self.trustees):
             raise MalformedError(f"from 1 to {trustees.MAX_GROUP} trustees, and a threshold from 1 to their number")
 
     @property
