@@ -70,6 +70,14 @@ class InvalidResultError(VerificationError):
     """The published result is not what the decryptions say."""
 
 
+class ArchiveRefusedError(VerificationError):
+    """The verifier refuses an archive: the id of the broken rule, and the event's height (None: not at one event)."""
+
+    def __init__(self, message: str, *, rule: str, height: int | None = None, blame: str | None = None) -> None:
+        super().__init__(message, blame=blame)
+        self.rule, self.height = rule, height
+
+
 # --- the count --------------------------------------------------------------------------------------------------
 
 
