@@ -29,7 +29,7 @@ from ballot.models import BoardEvent, BoardHead, BoardObject, Cast, Companion, E
 from ballot.protocol import archive, messages
 from ballot.protocol.ballots import check_ballot, tracker
 from ballot.protocol.declarations import Declarations, split_description
-from ballot.protocol.messages import Ballot, Event, EventType, SetupData, loads, sha256_hex
+from ballot.protocol.messages import Ballot, Event, EventType, SetupData, sha256_hex
 from ballot.protocol.receipts import Checkpoint, Receipt, hash_of_tracker, make_receipt, sign_checkpoint, tracker_of_hash, verifier_key
 from ballot.services.clock import iso, spoken
 from ballot.services.database import Database
@@ -580,7 +580,7 @@ def _credentials_listed(session: Session, election_uuid: str) -> int:
 def companion_bytes(session: Session, election_uuid: str) -> bytes:
     """The companion file published beside the archive: a JSON array with each trustee's proofs, by owner."""
     rows = session.exec(select(Companion.content).where(Companion.election_uuid == election_uuid).order_by(col(Companion.owner))).all()
-    return messages.dumps([loads(content) for content in rows])
+    return messages.CompanionFile(tuple(messages.Companion.parse(content) for content in rows)).to_bytes()
 
 
 # --- checkpoints --------------------------------------------------------------------------------------------------

@@ -126,7 +126,7 @@ def make_election(session: Session, meeting_id: str, draft: ElectionDraft, actor
 def change_election(session: Session, election_uuid: str, draft: ElectionDraft, actor: Actor, now: datetime) -> Election:
     """The draft now says this; key-holders named before stay, unless practice was switched. Raises: as `make_election`."""
     require(actor, Move.EDIT)
-    election = _in_state(session, election_uuid, ElectionState.DRAFT)
+    election = in_state(session, election_uuid, ElectionState.DRAFT)
     if election.practice != draft.practice:
         session.execute(delete(Trustee).where(col(Trustee.election_uuid) == election_uuid))
         election.config = {**election.config, "threshold": 0}
@@ -268,7 +268,7 @@ def obstacles(session: Session, election_uuid: str, now: datetime) -> list[str]:
     return found
 
 
-def _in_state(session: Session, election_uuid: str, *states: ElectionState) -> Election:
+def in_state(session: Session, election_uuid: str, *states: ElectionState) -> Election:
     """The election, locked against other moves and in one of these states. Raises: NotFoundError, PreconditionError."""
     election = session.get(Election, election_uuid, with_for_update=True, populate_existing=True)
     if election is None:
@@ -306,7 +306,7 @@ def lock(database: Database, keys: Keys, election_uuid: str, actor: Actor, now: 
     # A frozen roll's handles do not change, so the many exponentiations are done before the lock is taken.
     credentials = {} if split_trust else registrar.derived_credentials(keys, election_uuid, entries)
     with database.write() as session:
-        election = _in_state(session, election_uuid, ElectionState.DRAFT)
+        election = in_state(session, election_uuid, ElectionState.DRAFT)
         if found := obstacles(session, election_uuid, now):
             raise PreconditionError(found[0])
         second = approvals.use(session, election.meeting_id, Need.LOCK, election_uuid, actor, approval, now, practice=election.practice)
@@ -378,7 +378,7 @@ def open_voting(session: Session, election_uuid: str, actor: Actor, now: datetim
     """
     require(actor, Move.OPEN)
     head = _head_first(session, election_uuid)
-    election = _in_state(session, election_uuid, ElectionState.LOCKED)
+    election = in_state(session, election_uuid, ElectionState.LOCKED)
     if election.closes_at <= now:
         raise PreconditionError("The close has passed already.")
     election.state = ElectionState.OPEN
@@ -404,7 +404,7 @@ def close(
         checked = board.check_storage(database, election_uuid)  # while ballots still come in: the long part needs no lock
         with database.write() as session:
             board.lock_head(session, election_uuid)
-            election = _in_state(session, election_uuid, ElectionState.OPEN)
+            election = in_state(session, election_uuid, ElectionState.OPEN)
             second = None
             if now < election.closes_at:
                 if not reason.strip() or actor == CLOCK:
@@ -455,7 +455,7 @@ def postpone_close(
     """
     require(actor, Move.CLOSE)
     _head_first(session, election_uuid)
-    election = _in_state(session, election_uuid, ElectionState.LOCKED, ElectionState.OPEN)
+    election = in_state(session, election_uuid, ElectionState.LOCKED, ElectionState.OPEN)
     if not reason.strip() or closes_at <= election.closes_at or election.closes_at <= now:
         raise PreconditionError("To close later, do it before the announced hour, choose a later one, and write down the reason.")
     second = approvals.use(session, election.meeting_id, Need.POSTPONE, election_uuid, actor, approval, now, practice=election.practice)
@@ -474,7 +474,7 @@ def void(session: Session, election_uuid: str, reason: str, actor: Actor, now: d
     require(actor, Move.VOID)
     before = (s for s in ElectionState if s not in {ElectionState.PUBLISHED, ElectionState.VOID})
     _head_first(session, election_uuid)
-    election = _in_state(session, election_uuid, *before)
+    election = in_state(session, election_uuid, *before)
     if not reason.strip():
         raise PreconditionError("Please write down why the election is void; members will read it.")
     second = None
@@ -497,7 +497,7 @@ def tidy(session: Session, election_uuid: str, actor: Actor, now: datetime) -> E
     Raises: NotAllowedError, NotFoundError, PreconditionError: neither published nor void, or tidied already.
     """
     require(actor, Move.TIDY)
-    election = _in_state(session, election_uuid, ElectionState.PUBLISHED, ElectionState.VOID)
+    election = in_state(session, election_uuid, ElectionState.PUBLISHED, ElectionState.VOID)
     if election.tidied_at is not None:
         raise PreconditionError("This election is tidied already.")
     session.execute(delete(Electorate).where(col(Electorate.election_uuid) == election_uuid))

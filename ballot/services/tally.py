@@ -1,0 +1,525 @@
+"""From the closed box to the published result: encrypted tally, shuffles, partial decryptions, result.
+
+The service computes the encrypted tally from its stored ballots, checking every one again, and then only receives: each shuffle and
+each share is checked on arrival against what is on the board, and is refused with the reason if it is wrong, late or there
+already. It never holds a key, but for a practice election's. Heavy work runs outside the lock; what is appended is what
+still fits the head of the chain afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+from sqlmodel import Session, col, select
+
+from ballot.errors import (
+    BallotError,
+    BoardDamagedError,
+    InvalidCompanionError,
+    MalformedError,
+    NotFoundError,
+    PreconditionError,
+    VerificationError,
+)
+from ballot.models import BoardEvent, Cast, Companion, Election, ElectionState
+from ballot.protocol import messages
+from ballot.protocol.ballots import check_ballot
+from ballot.protocol.companion import check_companion, gen_companion
+from ballot.protocol.decryption import check_partial_decryption, combine_factors, gen_partial_decryption
+from ballot.protocol.group import SystemRng
+from ballot.protocol.messages import (
+    Ballot,
+    EncryptedTally,
+    Owned,
+    PartialDecryption,
+    PublicCredentials,
+    Question,
+    QuestionH,
+    Result,
+    Shuffle,
+    SizedEncryptedTally,
+)
+from ballot.protocol.parallel import map_chunks
+from ballot.protocol.result import open_tally
+from ballot.protocol.shuffle import check_shuffle, shuffle_tally
+from ballot.protocol.tally import TallyBuilder, merge_nh_ciphertexts, ranked_questions
+from ballot.protocol.trustees import ElectionKeys, check_trustees
+from ballot.services import board
+from ballot.services.board import Setup, load_setup
+from ballot.services.database import Database
+from ballot.services.journal import Act, Actor, append
+from ballot.services.keys import Keys
+from ballot.services.lifecycle import Move, election_of, in_state, report_damage, require
+
+MAX_SUBMISSION_BYTES: Final = 256 * 1024 * 1024
+_BATCH: Final = 512  # ballots held at once while the tally is computed
+
+
+# --- the encrypted tally ----------------------------------------------------------------------------------------
+
+
+def begin(
+    database: Database, election_uuid: str, actor: Actor, now: datetime, *, executor: Executor | None = None
+) -> SizedEncryptedTally:
+    """The encrypted tally is on the board, computed from ballots each of which was verified again.
+
+    Raises:
+        NotAllowedError, NotFoundError.
+        PreconditionError: not closed, begun already, or fewer ballots than the election promised to open.
+        BoardDamagedError: a stored ballot is not what the chain says, or does not hold; `.height` says which.
+    """
+    require(actor, Move.TALLY)
+    setup = load_setup(database, election_uuid)
+    with database.read() as session:
+        state, head = election_of(session, election_uuid).state, board.head_of(session, election_uuid)
+    if state is not ElectionState.CLOSED:
+        raise PreconditionError(f"The election is {state}; the tally begins once it is closed.")
+    try:
+        tally, sized = _encrypted_tally(database, setup, executor)
+    except BoardDamagedError as error:
+        report_damage(database, election_uuid, error, actor, now)
+        raise
+    with database.write() as session:
+        election = _at_head(session, election_uuid, head.height, ElectionState.CLOSED)
+        event = board.append(session, election_uuid, "EncryptedTally", [tally.to_bytes(), sized.to_bytes()])
+        election.state = ElectionState.TALLYING
+        session.add(election)
+        details = {"ballots": sized.num_tallied, "encrypted tally": sized.encrypted_tally, "head": event.hash}
+        append(session, election.meeting_id, Act.TALLY_BEGUN, actor, now, election=election_uuid, details=details)
+    return sized
+
+
+def _encrypted_tally(database: Database, setup: Setup, executor: Executor | None) -> tuple[EncryptedTally, SizedEncryptedTally]:
+    election, least = setup.election, setup.declarations.minimum_ballots if setup.declarations else 1
+    with database.read() as session:
+        known = frozenset(PublicCredentials.parse(board.object_bytes(session, election.uuid, setup.data.credentials)).points)
+        casts = select(Cast.height, Cast.credential).where(Cast.election_uuid == election.uuid).order_by(col(Cast.height))
+        rows = [(height, credential) for height, credential in session.exec(casts)]
+    cast_by = dict(rows)
+    last = {credential: height for height, credential in rows}
+    if len(last) < len(rows) and not setup.replace:
+        twice = next(height for height, credential in rows if last[credential] != height)
+        raise BoardDamagedError(f"The credential of the ballot at height {twice} voted twice.", height=twice)
+    if len(last) < least:
+        raise PreconditionError(
+            f"Only {len(last)} ballots were cast, and this election promised that fewer than {least} are never opened. Declare it void."
+        )
+    builder = TallyBuilder(election)
+    for batch in _batches(board.stored_ballots(database, election.uuid)):
+        heights, texts = [height for height, _ in batch], [text for _, text in batch]
+        checked = map_chunks(executor, _check_chunk, [election] * len(batch), texts)
+        for height, (ballot, complaint) in zip(heights, (item for chunk in checked for item in chunk), strict=True):
+            if ballot is None or ballot.credential not in known or cast_by.get(height) != str(ballot.credential):
+                raise BoardDamagedError(
+                    f"The ballot at height {height} does not hold: {complaint or 'its credential is not the recorded one'}.", height=height
+                )
+            if last[str(ballot.credential)] == height:
+                builder.add(ballot)
+    if builder.num_tallied != len(last):
+        raise BoardDamagedError("The board and the record of casts differ in their number of ballots.", height=0)
+    return builder.finish()
+
+
+def _batches(ballots: Iterator[tuple[int, bytes]]) -> Iterator[list[tuple[int, bytes]]]:
+    batch: list[tuple[int, bytes]] = []
+    for item in ballots:
+        batch.append(item)
+        if len(batch) == _BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _check_chunk(elections: Sequence[messages.Election], texts: Sequence[bytes]) -> list[tuple[Ballot | None, str]]:
+    outcomes: list[tuple[Ballot | None, str]] = []
+    for election, text in zip(elections, texts, strict=True):
+        try:
+            ballot = Ballot.parse(text)
+            check_ballot(election, ballot, None)
+            outcomes.append((ballot, ""))
+        except BallotError as error:
+            outcomes.append((None, str(error)))
+    return outcomes
+
+
+# --- where the tally stands -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What has arrived, for the pages: owner numbers, and what is missing in words. `number` and `code` are read out aloud."""
+
+    begun: bool
+    ballots: int
+    code: str
+    ranked: bool
+    shuffled: tuple[int, ...]
+    shuffles_ended: bool
+    opened: tuple[int, ...]
+    result: bool
+    waiting_for: tuple[str, ...]
+
+
+def steps(database: Database, election_uuid: str) -> Steps:
+    """Where the tally stands. `code` is the first 8 characters of the encrypted tally's hash. Raises: NotFoundError."""
+    setup = load_setup(database, election_uuid)
+    ranked = any(True for _ in ranked_questions(setup.election))
+    with database.read() as session:
+        found = _events(session, election_uuid)
+        shuffled = tuple(_owner(session, election_uuid, payload) for kind, payload in found if kind == "Shuffle")
+        opened = tuple(_owner(session, election_uuid, payload) for kind, payload in found if kind == "PartialDecryption")
+        begun = next((payload for kind, payload in found if kind == "EncryptedTally"), None)
+        sized = SizedEncryptedTally.parse(board.object_bytes(session, election_uuid, begun)) if begun else None
+    kinds = {kind for kind, _ in found}
+    ended = "EndShuffles" in kinds
+    missing: list[str] = []
+    if sized is not None and "Result" not in kinds:
+        missing = check_trustees(setup.trustees).missing(shuffled if ranked and not ended else opened)
+    return Steps(
+        begun=sized is not None,
+        ballots=sized.num_tallied if sized else 0,
+        code=sized.encrypted_tally[:8] if sized else "",
+        ranked=ranked,
+        shuffled=shuffled,
+        shuffles_ended=ended,
+        opened=opened,
+        result="Result" in kinds,
+        waiting_for=tuple(missing),
+    )
+
+
+def _events(session: Session, election_uuid: str) -> list[tuple[str, str]]:
+    rows = session.exec(
+        select(BoardEvent.type, BoardEvent.payload)
+        .where(BoardEvent.election_uuid == election_uuid, col(BoardEvent.type).not_in(["Setup", "Ballot"]))
+        .order_by(col(BoardEvent.height))
+    ).all()
+    return [(kind, payload or "") for kind, payload in rows]
+
+
+def _owner(session: Session, election_uuid: str, payload: str) -> int:
+    return Owned.parse(board.object_bytes(session, election_uuid, payload)).owner
+
+
+@dataclass(frozen=True)
+class _Progress:
+    """The tally as the board has it; `tally` has every accepted shuffle merged."""
+
+    setup: Setup
+    keys: ElectionKeys
+    height: int
+    sized: SizedEncryptedTally
+    tally: EncryptedTally
+    ranked: bool
+    shuffles: dict[int, str]
+    ended: bool
+    partials: dict[int, PartialDecryption]
+    partial_hashes: dict[int, str]
+    result: Result | None
+
+
+def _progress(database: Database, election_uuid: str) -> _Progress:
+    """Read and compare with the chain everything from the EncryptedTally event on.
+
+    Raises: PreconditionError: the tally has not begun; BoardDamagedError.
+    """
+    setup = load_setup(database, election_uuid)
+    with database.read() as session:
+        first = session.exec(
+            select(BoardEvent.height).where(BoardEvent.election_uuid == election_uuid, BoardEvent.type == "EncryptedTally")
+        ).first()
+    if first is None:
+        raise PreconditionError("The tally has not begun yet.")
+    tally: EncryptedTally | None = None
+    sized: SizedEncryptedTally | None = None
+    shuffles: dict[int, str] = {}
+    partials: dict[int, PartialDecryption] = {}
+    hashes: dict[int, str] = {}
+    ended, result, height = False, None, first
+    for event, objects in board.checked_events(database, election_uuid, first):
+        height = event.height
+        if event.type == "EncryptedTally":
+            tally, sized = EncryptedTally.parse(objects[0]), SizedEncryptedTally.parse(objects[-1])
+        elif event.type == "Shuffle" and tally is not None:
+            owned = Owned.parse(objects[-1])
+            shuffles[owned.owner] = owned.payload
+            tally = merge_nh_ciphertexts(setup.election, tally, Shuffle.parse(objects[0]).ciphertexts)
+        elif event.type == "EndShuffles":
+            ended = True
+        elif event.type == "PartialDecryption":
+            owned = Owned.parse(objects[-1])
+            partials[owned.owner], hashes[owned.owner] = PartialDecryption.parse(objects[0]), owned.payload
+        elif event.type == "Result":
+            result = Result.parse(objects[0])
+    if tally is None or sized is None:
+        raise BoardDamagedError("The encrypted tally is missing.", height=first)
+    ranked = any(True for _ in ranked_questions(setup.election))
+    return _Progress(setup, check_trustees(setup.trustees), height, sized, tally, ranked, shuffles, ended, partials, hashes, result)
+
+
+def current_tally(database: Database, election_uuid: str) -> EncryptedTally:
+    """The tally that the next shuffle starts from, or that shares open. Raises: PreconditionError: not begun."""
+    return _progress(database, election_uuid).tally
+
+
+# --- what trustees send -----------------------------------------------------------------------------------------
+
+
+def accept_shuffle(
+    database: Database, election_uuid: str, owner: int, data: bytes, now: datetime, *, executor: Executor | None = None
+) -> None:
+    """A key-holder's shuffle (v1 text) was checked and is on the board; after the last one needed the shuffles end.
+
+    The very same bytes again are the same shuffle.
+
+    Raises:
+        PreconditionError: not now (not begun, no ranked question, ended, shuffled already, or another one was faster).
+        MalformedError, InvalidTrusteeError, InvalidShuffleError: what was sent does not hold; the journal says so.
+    """
+    _check_size(data)
+    state = _progress(database, election_uuid)
+    digest = messages.sha256_hex(data)
+    if state.shuffles.get(owner) == digest:
+        return
+    _must_be_tallying(database, election_uuid)
+    if not state.ranked:
+        raise PreconditionError("This election has no ranked question, so there is nothing to shuffle.")
+    if state.ended or state.result is not None:
+        raise PreconditionError("The shuffles have ended: enough key-holders have shuffled.")
+    if owner in state.shuffles:
+        raise PreconditionError("This key-holder has shuffled already.")
+    with _refusals(database, election_uuid, owner, "shuffle", now):
+        state.keys.of_owner(owner)
+        shuffle = Shuffle.parse(data)
+        check_shuffle(state.setup.election, state.tally, shuffle, owner=owner, executor=executor)
+    with database.write() as session:
+        election = _at_head(session, election_uuid, state.height, ElectionState.TALLYING)
+        actor = Actor(f"trustee {owner}", "key-holder")
+        event = board.append(session, election_uuid, "Shuffle", [data, Owned(owner, digest).to_bytes()])
+        details = {"key-holder": owner, "shuffle": digest, "head": event.hash}
+        append(session, election.meeting_id, Act.SHUFFLE_ACCEPTED, actor, now, election=election_uuid, details=details)
+        if not state.keys.missing({*state.shuffles, owner}):
+            event = board.append(session, election_uuid, "EndShuffles")
+            append(session, election.meeting_id, Act.SHUFFLES_ENDED, actor, now, election=election_uuid, details={"head": event.hash})
+
+
+def accept_decryption(
+    database: Database,
+    election_uuid: str,
+    owner: int,
+    data: bytes,
+    companion: bytes,
+    now: datetime,
+    *,
+    executor: Executor | None = None,
+) -> None:
+    """A key-holder's partial decryption (v1 text) and its companion proofs were checked; one is on the board, the other beside it.
+
+    The very same bytes again are the same share.
+
+    Raises:
+        PreconditionError: not now (not begun, shuffles missing, shared already, result published, or another one was faster).
+        MalformedError, InvalidTrusteeError, InvalidPartialDecryptionError, InvalidCompanionError: what was sent does not hold.
+    """
+    _check_size(data)
+    _check_size(companion)
+    state = _progress(database, election_uuid)
+    digest = messages.sha256_hex(data)
+    if state.partial_hashes.get(owner) == digest:
+        return
+    _must_be_tallying(database, election_uuid)
+    if state.ranked and not state.ended:
+        raise PreconditionError("Not enough key-holders have shuffled yet.")
+    if state.result is not None:
+        raise PreconditionError("The result is computed: no further share is needed.")
+    if owner in state.partials:
+        raise PreconditionError("This key-holder's share is here already.")
+    with _refusals(database, election_uuid, owner, "share", now):
+        key = state.keys.of_owner(owner)
+        partial = PartialDecryption.parse(data)
+        election_message = state.setup.election
+        if not companion:
+            raise InvalidCompanionError("the companion proofs are missing", trustee=owner, question=0, answer=0)
+        check_partial_decryption(election_message.fingerprint, state.tally, key.public_key, partial, owner=owner, executor=executor)
+        proofs = messages.Companion.parse(companion)
+        check_companion(election_message, state.tally, key.public_key, partial, proofs, owner=owner, executor=executor)
+    with database.write() as session:
+        election = _at_head(session, election_uuid, state.height, ElectionState.TALLYING)
+        event = board.append(session, election_uuid, "PartialDecryption", [data, Owned(owner, digest).to_bytes()])
+        session.add(Companion(election_uuid=election_uuid, owner=owner, content=companion))
+        actor = Actor(f"trustee {owner}", "key-holder")
+        details = {"key-holder": owner, "share": digest, "companion": messages.sha256_hex(companion), "head": event.hash}
+        append(session, election.meeting_id, Act.SHARE_ACCEPTED, actor, now, election=election_uuid, details=details)
+
+
+def _check_size(data: bytes) -> None:
+    if len(data) > MAX_SUBMISSION_BYTES:
+        raise MalformedError("A shuffle or share is never this large.")
+
+
+def _must_be_tallying(database: Database, election_uuid: str) -> None:
+    with database.read() as session:
+        state = election_of(session, election_uuid).state
+    if state is not ElectionState.TALLYING:
+        raise PreconditionError(f"The election is {state}; nothing more is accepted from key-holders.")
+
+
+def _at_head(session: Session, election_uuid: str, height: int, state: ElectionState) -> Election:
+    """The election under the board's lock, where the chain still ends at `height`. Raises: PreconditionError."""
+    head = board.lock_head(session, election_uuid)
+    election = in_state(session, election_uuid, state)
+    if head.height != height:
+        raise PreconditionError("Something else arrived a moment before: fetch the archive again and repeat this step.")
+    return election
+
+
+@contextmanager
+def _refusals(database: Database, election_uuid: str, owner: int, what: str, now: datetime) -> Iterator[None]:
+    """A message of a trustee that does not hold is refused on the record, with the reason."""
+    try:
+        yield
+    except (MalformedError, VerificationError) as error:
+        with database.write() as session:
+            meeting = election_of(session, election_uuid).meeting_id
+            actor = Actor(f"trustee {owner}", "key-holder")
+            details = {"key-holder": owner, "message": what, "reason": str(error)[:300]}
+            append(session, meeting, Act.SUBMISSION_REFUSED, actor, now, election=election_uuid, details=details)
+        raise
+
+
+# --- result and publication -------------------------------------------------------------------------------------
+
+
+def finish(database: Database, election_uuid: str, actor: Actor, now: datetime, *, executor: Executor | None = None) -> Result:
+    """The result is on the board, combined from all shares that arrived. Doing it again gives the same result.
+
+    Raises:
+        NotAllowedError, NotFoundError.
+        PreconditionError: not tallying, or shares are missing (the sentence says whose).
+        VerificationError: shares contradict each other, or do not open to numbers of ballots.
+    """
+    require(actor, Move.PUBLISH)
+    state = _progress(database, election_uuid)
+    if state.result is not None:
+        return state.result
+    _must_be_tallying(database, election_uuid)
+    if missing := state.keys.missing(state.partials):
+        raise PreconditionError(f"The ballots cannot be opened yet: still missing {', '.join(missing)}.")
+    factors = combine_factors(state.keys, state.tally, state.partials, executor)
+    opened = open_tally(state.setup.election, state.tally, factors, state.sized.num_tallied, executor)
+    with database.write() as session:
+        election = _at_head(session, election_uuid, state.height, ElectionState.TALLYING)
+        event = board.append(session, election_uuid, "Result", [opened.result.to_bytes()])
+        details = {"shares": sorted(state.partials), "not canonical": sum(opened.not_canonical), "head": event.hash}
+        append(session, election.meeting_id, Act.RESULT_COMPUTED, actor, now, election=election_uuid, details=details)
+    return opened.result
+
+
+def publish(database: Database, election_uuid: str, actor: Actor, now: datetime, *, executor: Executor | None = None) -> Election:
+    """The result is public, after `finish` if that was not done yet. The whole stored archive is compared with its chain once more.
+
+    Raises: as `finish`; BoardDamagedError.
+    """
+    require(actor, Move.PUBLISH)
+    finish(database, election_uuid, actor, now, executor=executor)
+    last = board.check_storage(database, election_uuid)
+    with database.write() as session:
+        election = _at_head(session, election_uuid, last, ElectionState.TALLYING)
+        election.state, election.published_at = ElectionState.PUBLISHED, now
+        session.add(election)
+        details = {"height": last, "head": board.head_of(session, election_uuid).hash}
+        append(session, election.meeting_id, Act.PUBLISHED, actor, now, election=election_uuid, details=details)
+        return election
+
+
+def open_practice(database: Database, keys: Keys, election_uuid: str, now: datetime, *, executor: Executor | None = None) -> None:
+    """The service shuffles and opens a practice election with the key that it holds itself; then `publish`.
+
+    Raises: PreconditionError: not a practice election, or its key is a person's.
+    """
+    state = _progress(database, election_uuid)
+    declared = state.setup.declarations
+    if declared is None or not declared.practice or len(state.keys.keys) != 1:
+        raise PreconditionError("Only a practice election's key is held by the service.")
+    election, rng = state.setup.election, SystemRng()
+    secret = int(keys.practice.get(election_uuid))
+    if state.ranked and not state.ended:
+        accept_shuffle(database, election_uuid, 1, shuffle_tally(election, state.tally, rng, executor).to_bytes(), now, executor=executor)
+        state = _progress(database, election_uuid)
+    if not state.partials:
+        partial = gen_partial_decryption(election.fingerprint, state.tally, secret, rng, executor)
+        companion = gen_companion(election, state.tally, secret, partial, rng, owner=1, executor=executor)
+        accept_decryption(database, election_uuid, 1, partial.to_bytes(), companion.to_bytes(), now, executor=executor)
+
+
+@dataclass(frozen=True)
+class QuestionOutcome:
+    """What one question came to. For totals: `totals` by answer, and `blank` (abstentions). For rankings: `rankings`, each a tuple of
+    answer numbers from 0 in order of preference, never the content of an invalid one; `blank` counts empty ones.
+
+    `invalid` counts sealed values that are no ranking: only a booth that was tampered with can make one.
+    """
+
+    question: Question
+    rule: dict[str, Any]
+    totals: tuple[int, ...]
+    rankings: tuple[tuple[int, ...], ...]
+    blank: int
+    invalid: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A published result. `ballots` were counted, `electorate` could vote."""
+
+    election: messages.Election
+    ballots: int
+    electorate: int
+    questions: tuple[QuestionOutcome, ...]
+
+
+def outcome(database: Database, election_uuid: str) -> Outcome:
+    """The published result, read from the checked archive. Raises: NotFoundError: nothing is published."""
+    with database.read() as session:
+        if election_of(session, election_uuid).state is not ElectionState.PUBLISHED:
+            raise NotFoundError("There is no result yet.")
+    state = _progress(database, election_uuid)
+    if state.result is None:
+        raise NotFoundError("There is no result yet.")
+    with database.read() as session:
+        credentials = PublicCredentials.parse(board.object_bytes(session, election_uuid, state.setup.data.credentials))
+    declared = state.setup.declarations
+    rules: Sequence[dict[str, Any]] = declared.rules if declared is not None and declared.rules else [{}] * len(state.result.result)
+    outcomes = [
+        _question_outcome(question, rule, row)
+        for question, rule, row in zip(state.setup.election.questions, rules, state.result.result, strict=True)
+    ]
+    return Outcome(state.setup.election, state.sized.num_tallied, len(credentials.entries), tuple(outcomes))
+
+
+def _question_outcome(question: Question, rule: dict[str, Any], row: Sequence[Any]) -> QuestionOutcome:
+    plain = QuestionOutcome(question, dict(rule), (), (), 0, 0)
+    if isinstance(question, QuestionH):
+        blank, totals = (row[0], row[1:]) if question.blank else (0, row)
+        return replace(plain, totals=tuple(totals), blank=blank)
+    rankings = [ranking_of(values) for values in row]
+    return replace(
+        plain,
+        rankings=tuple(ranking for ranking in rankings if ranking),
+        blank=sum(ranking == () for ranking in rankings),
+        invalid=sum(ranking is None for ranking in rankings),
+    )
+
+
+def ranking_of(values: Sequence[int]) -> tuple[int, ...] | None:
+    """Answer numbers from 0 in order of preference; None if the ranks used are not exactly 1 … k, each once."""
+    ranked = sorted((rank, answer) for answer, rank in enumerate(values) if rank)
+    if [rank for rank, _ in ranked] != list(range(1, len(ranked) + 1)):
+        return None
+    return tuple(answer for _, answer in ranked)
