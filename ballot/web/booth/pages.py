@@ -11,6 +11,7 @@ from sqlmodel import Session, col, select
 
 from ballot.errors import MalformedError
 from ballot.models import Cast, Election, ElectionState, Meeting
+from ballot.protocol.receipts import hash_of_tracker
 from ballot.services import board
 from ballot.web import build, site
 from ballot.web.access import Role, open_to
@@ -67,7 +68,7 @@ class Found:
 
 def find_code(db: Session, code: str) -> Found | None:
     """The ballot with this receipt code, in whichever election it is. Raises: MalformedError: not the form of a receipt code."""
-    board.hash_of_tracker(code)
+    hash_of_tracker(code)
     election = db.exec(
         select(Election).join(Cast, col(Cast.election_uuid) == col(Election.uuid)).where(Cast.ballot_hash == code)
     ).first()

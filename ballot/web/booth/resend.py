@@ -42,10 +42,8 @@ def send_again(services: Site, address: str) -> None:
 
 def _was_sent(db: Session, entry: RollEntry) -> bool:
     """Nobody gets a link before the officer has sent them all."""
-    return (
-        db.exec(select(Outbox.id).where(Outbox.meeting_id == entry.meeting_id, Outbox.kind == "invitation", Outbox.handle == entry.handle)).first()
-        is not None
-    )
+    mine = select(Outbox.id).where(Outbox.meeting_id == entry.meeting_id, Outbox.kind == "invitation", Outbox.handle == entry.handle)
+    return db.exec(mine).first() is not None
 
 
 def _queue(services: Site, db: Session, meeting: Meeting, entry: RollEntry, now: datetime) -> None:

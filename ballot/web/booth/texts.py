@@ -17,8 +17,8 @@ ENGLISH: Final = {
         "ways": "You can still vote:",
         "browser": "Open the same link in another browser, such as Firefox, Chrome, Edge or Safari, or on another device.",
         "address": "The address of this page is {address}. Type it there, then enter the code from your e-mail.",
-        "officer": "Ask the returning officer: {contact}. They can help you, or tell you about a paper vote.",
-        "officer_unknown": "Ask the returning officer, by replying to the e-mail with your link. They can help you, or tell you about a paper vote.",
+        "officer": "Ask the returning officer: {contact}. They can help, or tell you about a paper vote.",
+        "officer_unknown": "Ask the returning officer: reply to the e-mail with your link. They can help, or tell you about a paper vote.",
     },
     "typed": {
         "title": "Enter the code from your e-mail",

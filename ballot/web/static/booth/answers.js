@@ -70,8 +70,18 @@ export function toIntegers(question, answer) {
   return question.blank ? [blank ? 1 : 0, ...made] : made;
 }
 
-/** The first line of a text names it; what follows is its statement. Both are part of the election's fingerprint. */
-export function splitText(text) {
-  const [title, ...rest] = text.split("\n");
-  return { title: title.trim(), statement: rest.join("\n").trim() };
+/**
+ * A question's parts, all of them in the election's fingerprint: its first line names it, a line that begins with a
+ * choice and a colon is that choice's statement, and what is left is the question's own text.
+ */
+export function partsOf(question) {
+  const [title, ...lines] = question.question.split("\n");
+  const statements = question.answers.map(() => "");
+  const text = lines.filter((line) => {
+    const choice = question.answers.findIndex((answer) => line.startsWith(`${answer}: `));
+    if (choice < 0) return true;
+    statements[choice] += `${line.slice(question.answers[choice].length + 2)}\n`;
+    return false;
+  });
+  return { title: title.trim(), text: text.join("\n").trim(), statements };
 }

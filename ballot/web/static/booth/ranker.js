@@ -5,14 +5,15 @@
 
 import { button, h, p, quiet, soft, spokenParts } from "./page.js";
 import { choose, fromTyped, move, remove, toTyped } from "./ranking.js";
-import { splitText } from "./answers.js";
+import { partsOf } from "./answers.js";
 import { ordinal, english as texts } from "./texts.js";
 
 const t = texts.question;
 
-export function rankingQuestion(question, answer, { order, paper, messages, orderedList, nameAndStatement, errorText, again, announce }) {
+export function rankingQuestion(question, answer, { order, paper, messages, orderedList, folded, errorText, again, announce }) {
   const count = question.answers.length;
-  const name = (choice) => splitText(question.answers[choice]).title;
+  const name = (choice) => question.answers[choice];
+  const { statements } = partsOf(question);
   const box = h("div", {});
 
   const draw = () => {
@@ -98,7 +99,7 @@ export function rankingQuestion(question, answer, { order, paper, messages, orde
     const make = (choice) => {
       const chooser = button("", () => toggle(choice));
       choosers.set(choice, chooser);
-      return h("div", { class: "choice" }, h("div", {}, nameAndStatement(question.answers[choice])), chooser);
+      return h("div", { class: "choice" }, h("div", {}, name(choice), folded(name(choice), statements[choice])), chooser);
     };
 
     const { list, toggle: reorder } = orderedList(question, order, paper, make, announce);

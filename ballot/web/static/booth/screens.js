@@ -1,6 +1,6 @@
 // The booth's screens: each is a function from what there is to show, and what its buttons do, to { title, body }.
 
-import { BLANK, isMotion, kindOf, mayBeBlank, problems, rankingOf, splitText } from "./answers.js";
+import { BLANK, isMotion, kindOf, mayBeBlank, problems, partsOf, rankingOf } from "./answers.js";
 import { button, h, lead, notice, p, paragraphs, quiet, soft, spokenParts } from "./page.js";
 import { rankingQuestion } from "./ranker.js";
 import { english as texts } from "./texts.js";
@@ -34,7 +34,7 @@ export function start(meeting, votable, { start: begin, contact }) {
     lead(t.personal),
     p(closes.length === 1 ? t.closes(closes[0]) : t.closesFirst(closes[0])),
     p(votable.every(({ replace }) => replace) ? t.replace(minutes) : t.once(minutes)),
-    p([t.secret, trustees > 0 ? t.keys(threshold, trustees) : "", votable.some(({ ranked }) => ranked) ? t.ranked : ""].filter(Boolean).join(" ")),
+    p([t.secret, trustees > 0 ? t.keys(threshold, trustees) : "", trustees > 1 && votable.some(({ ranked }) => ranked) ? t.ranked : ""].filter(Boolean).join(" ")),
     row(button(t.start, begin), h("a", { href: "/how" }, t.how)),
     help(contact),
   );
@@ -77,7 +77,7 @@ const blankLabel = (question) => (isMotion(question) ? texts.question.abstain : 
 function explained(question, answer, wrong) {
   const t = texts.question.problems;
   const blank = mayBeBlank(question) ? blankLabel(question) : null;
-  const name = (choice) => splitText(question.answers[choice]).title;
+  const name = (choice) => question.answers[choice];
   return wrong.map(({ kind, choice, count, min, max, rank, other, missing, text }) => {
     const field = choice === undefined ? "answer" : `number-${choice}`;
     switch (kind) {
@@ -136,14 +136,9 @@ const errorText = (messages, field) => messages.filter((message) => message.fiel
 const details = (label, ...body) => h("details", {}, h("summary", {}, label), ...body);
 const folded = (name, statement) => (statement ? details(spokenParts(texts.question.statement(name)), paragraphs(statement)) : null);
 
-function nameAndStatement(text) {
-  const { title, statement } = splitText(text);
-  return [title, folded(title, statement)];
-}
 
-function pick(type, name, index, text, checked, onchange) {
+function pick(type, name, index, label, checked, onchange, statement = "") {
   const id = `${name}-${index}`;
-  const { title, statement } = splitText(text);
   return h(
     "div",
     { class: "pick" },
@@ -151,8 +146,8 @@ function pick(type, name, index, text, checked, onchange) {
     h(
       "div",
       {},
-      h("label", { for: id }, title),
-      folded(title, statement),
+      h("label", { for: id }, label),
+      folded(label, statement),
     ),
   );
 }
@@ -182,12 +177,12 @@ export function question(paper, at, { wrong, several, again, next, announce }) {
   const t = texts.question;
   const asked = paper.questions[at];
   const answer = paper.answers[at];
-  const { title, statement } = splitText(asked.question);
+  const { title, text, statements } = partsOf(asked);
   const messages = explained(asked, answer, wrong);
   const kind = kindOf(asked);
   let fields;
   if (kind === "ranking") {
-    fields = rankingQuestion(asked, answer, { order: paper.orders[at], paper, messages, orderedList, nameAndStatement, errorText, again, announce });
+    fields = rankingQuestion(asked, answer, { order: paper.orders[at], paper, messages, orderedList, folded, errorText, again, announce });
   } else {
     const type = kind === "one" ? "radio" : "checkbox";
     const chosen = (choice) => (kind === "one" ? answer.choice === choice : answer.chosen.includes(choice));
@@ -195,7 +190,7 @@ export function question(paper, at, { wrong, several, again, next, announce }) {
       pick(type, "answer", choice, asked.answers[choice], chosen(choice), ({ target }) => {
         if (kind === "one") answer.choice = choice;
         else answer.chosen = target.checked ? [...answer.chosen, choice] : answer.chosen.filter((other) => other !== choice);
-      });
+      }, statements[choice]);
     const { list: choices, toggle } = orderedList(asked, paper.orders[at], paper, make, announce);
     const blank = mayBeBlank(asked)
       ? pick(type, "answer", BLANK, blankLabel(asked), kind === "one" ? answer.choice === BLANK : answer.blank, ({ target }) => {
@@ -236,7 +231,7 @@ export function question(paper, at, { wrong, several, again, next, announce }) {
     summary(messages),
     soft(caption.filter(Boolean).join(" · ")),
     heading(title),
-    statement ? paragraphs(statement) : null,
+    paragraphs(text),
     at === 0 && paper.description ? details(t.details, paragraphs(paper.description)) : null,
     form,
   ];
@@ -246,7 +241,7 @@ export function question(paper, at, { wrong, several, again, next, announce }) {
 // --- check, cast --------------------------------------------------------------------------------------------------
 
 function answerInWords(asked, answer) {
-  const name = (choice) => splitText(asked.answers[choice]).title;
+  const name = (choice) => asked.answers[choice];
   switch (kindOf(asked)) {
     case "one":
       return [lead(answer.choice === BLANK ? (isMotion(asked) ? texts.question.abstain : texts.check.blank) : name(answer.choice))];
@@ -269,7 +264,7 @@ export function check(paper, { change, cast }) {
   return screen(
     t.title,
     paper.questions.map((asked, at) => {
-      const { title } = splitText(asked.question);
+      const { title } = partsOf(asked);
       return h("section", { class: "card" }, h("h2", {}, title), answerInWords(asked, paper.answers[at]), quiet(t.change(title), () => change(at)));
     }),
     notice("warn", t.unsent),

@@ -35,9 +35,9 @@ export const english = {
     secret: "Your vote is secret. It is locked on this device before it is sent.",
     keys: (needed, all) =>
       all === 1
-        ? "One key-holder can open the ballot box."
+        ? "But the key of this ballot box is in one hand, and whoever holds it could open single votes."
         : `Opening the ballot box takes ${needed} of our ${all} key-holders together, and they open the totals, not single votes.`,
-    ranked: "Rankings are shuffled first, so nobody can tell whose is whose.",
+    ranked: "Rankings are shuffled first, so nobody can tell whose is whose.", // true of several key-holders only
     how: "How this works",
     start: "Start",
   },
