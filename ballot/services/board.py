@@ -460,7 +460,7 @@ def _rows_with_casts(
             _cast.c.election_uuid == election_uuid, _cast.c.height >= first, _cast.c.height < end
         )
     )
-    return *_rows(connection, election_uuid, first, end), dict(casts.tuples())
+    return *_rows(connection, election_uuid, first, end), {row.height: row.ballot_hash for row in casts}
 
 
 def _compare(
