@@ -91,6 +91,11 @@ def sized(tally: EncryptedTally, num_tallied: int) -> SizedEncryptedTally:
     return SizedEncryptedTally(num_tallied, num_tallied, sha256_hex(tally.to_bytes()))
 
 
+def total_code(size: SizedEncryptedTally) -> str:
+    """The 8 characters that key-holders compare aloud before they open anything: the tally's hash, cut short."""
+    return f"{size.encrypted_tally[:4]} {size.encrypted_tally[4:8]}"
+
+
 def compute_encrypted_tally(election: Election, ballots: Iterable[Ballot]) -> tuple[EncryptedTally, SizedEncryptedTally]:
     """The encrypted tally of accepted ballots: only the last of each credential counts (4.18).
 

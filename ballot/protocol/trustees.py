@@ -16,7 +16,6 @@ Randomness is passed in. Whoever is at fault is named in `.blame` as `trustee N`
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -67,6 +66,14 @@ def check_public_key(key: TrusteePublicKey, *, owner: int) -> None:
         check_possession(key.public_key, key.pok)
     except InvalidProofError as error:
         raise InvalidTrusteeError(f"key-holder {owner}'s proof of possession does not hold", blame=f"trustee {owner}") from error
+
+
+# --- possession, asked for again before the close (not of v1) ------------------------------------------------------------
+
+
+def possession_statement(election_uuid: str, owner: int, nonce: str) -> str:
+    """What a proof of possession for a site is over: this election, this owner, and the site's nonce."""
+    return f"ballot-possession:1|{election_uuid}|{owner}|{nonce}"
 
 
 # --- 4.6.1 the ceremony's own signatures and encryption ------------------------------------------------------------------
@@ -504,8 +511,3 @@ def check_trustees(trustees: Trustees) -> ElectionKeys:
     if public_key.is_neutral:
         raise InvalidTrusteeError("the trustees' keys cancel each other out")
     return ElectionKeys(public_key, tuple(keys), tuple(thresholds))
-
-
-def fingerprint_of_key(key: Point) -> str:
-    """Sixteen hexadecimal digits by which people compare a public key aloud."""
-    return hashlib.sha256(json.dumps(str(key)).encode()).hexdigest()[:16]
