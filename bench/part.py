@@ -1,0 +1,65 @@
+"""One key-holder's work on an archive that stands before it, as a command: `python -m bench.part shuffle|decrypt FILE OWNER KEY`.
+
+Reads the archive, does the work, prints the message, as the peer's command does. (`ballot trustee` checks the whole archive
+first; what that costs is the line about `ballot verify`.)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from ballot.errors import MalformedError
+from ballot.protocol.archive import Header, read_archive
+from ballot.protocol.decryption import gen_partial_decryption
+from ballot.protocol.group import SystemRng
+from ballot.protocol.messages import Election, EncryptedTally, Event, Owned, SetupData, Shuffle, SizedEncryptedTally
+from ballot.protocol.shuffle import shuffle_tally
+from ballot.protocol.tally import merge_nh_ciphertexts
+
+
+def load(path: Path) -> tuple[Election, EncryptedTally]:
+    """The election, and its encrypted tally with the shuffles so far merged."""
+    wanted: dict[str, bytes] = {}
+    election: Election | None = None
+    tally: EncryptedTally | None = None
+    with path.open("rb") as file:
+        for item in read_archive(file):
+            if isinstance(item, Header):
+                continue
+            if item.kind == "data":
+                wanted[item.hash] = item.data
+                continue
+            event = Event.parse(item.data)
+            payload = wanted.get(event.payload or "", b"")
+            if event.type == "Setup":
+                election = Election.parse(wanted[SetupData.parse(payload).election])
+            elif event.type == "EncryptedTally":
+                tally = EncryptedTally.parse(wanted[SizedEncryptedTally.parse(payload).encrypted_tally])
+            elif event.type == "Shuffle" and election is not None and tally is not None:
+                shuffle = Shuffle.parse(wanted[Owned.parse(payload).payload])
+                tally = merge_nh_ciphertexts(election, tally, shuffle.ciphertexts)
+            wanted.clear()
+    if election is None or tally is None:
+        raise MalformedError("the archive has no encrypted tally yet")
+    return election, tally
+
+
+def main() -> None:
+    """Do what the arguments say."""
+    what, file, _owner, key = sys.argv[1:5]
+    election, tally = load(Path(file))
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        if what == "shuffle":
+            text = shuffle_tally(election, tally, SystemRng(), pool).to_bytes()
+        else:
+            private_key = int(json.loads(Path(key).read_text(encoding="ascii")))
+            text = gen_partial_decryption(election.fingerprint, tally, private_key, SystemRng(), pool).to_bytes()
+    sys.stdout.buffer.write(text + b"\n")
+
+
+if __name__ == "__main__":
+    main()
