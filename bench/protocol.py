@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from ballot.errors import MalformedError
 from ballot.protocol.archive import Entry, Header, pack_event, pack_header, pack_object, read_archive
 from ballot.protocol.messages import Event
 from bench.common import BALLOT, peer, time_command
@@ -20,7 +21,7 @@ def cut_after(archive: Path, event_type: str, copies: Path) -> Path:
         items = read_archive(file)
         header = next(items)
         if not isinstance(header, Header):
-            raise RuntimeError("the archive begins without its header")
+            raise MalformedError("the archive begins without its header")
         for item in items:
             if isinstance(item, Entry):
                 entries.append(item)
