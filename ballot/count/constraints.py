@@ -267,8 +267,9 @@ class Guard:
     """
 
     def __init__(self, limits: Sequence[Limit], people: Collection[int], empty: int = 0) -> None:
-        self.limits = tuple(limits)
         self.people = frozenset(people)
+        # RON is nobody, so it is in no group, whatever a file says.
+        self.limits = tuple(replace(limit, members=limit.members & self.people) for limit in limits)
         self.empty = empty
 
     def review(self, elected: Collection[int], continuing: Collection[int], places: int, taken_by_ron: int = 0) -> Verdict:

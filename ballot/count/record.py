@@ -116,6 +116,16 @@ class Record:
         """The number of votes as decimal digits at this rule's number of places."""
         return decimal(units, self.places)
 
+    def name(self, candidate: int) -> str:
+        """The candidate's name; a further RON that stood only in the unconstrained count has none in the list."""
+        if candidate < len(self.candidates):
+            return self.candidates[candidate]
+        return f"{self.candidates[self.ron[0]]} ({candidate - self.listed + 2})"
+
+    def is_ron(self, candidate: int) -> bool:
+        """Whether this is "re-open nominations", first or further."""
+        return candidate in self.ron or candidate >= len(self.candidates)
+
     @property
     def winners(self) -> tuple[int, ...]:
         """People elected, in order of election; RON is nobody."""
@@ -153,8 +163,8 @@ class Record:
         return text.encode() + b"\n"
 
     def _outcome(self, outcome: Outcome) -> dict[str, Any]:
-        ron = {"unfilled": True} if outcome.candidate in self.ron else {}
-        return {"id": outcome.candidate + 1, "name": self.candidates[outcome.candidate], "stage": outcome.stage, **ron}
+        ron = {"unfilled": True} if self.is_ron(outcome.candidate) else {}
+        return {"id": outcome.candidate + 1, "name": self.name(outcome.candidate), "stage": outcome.stage, **ron}
 
     def _stage(self, stage: Stage) -> dict[str, Any]:
         data: dict[str, Any] = {
