@@ -276,6 +276,8 @@ def _record_use(key_path: Path, act: Act, board: Board, size: SizedEncryptedTall
             fcntl.flock(file, fcntl.LOCK_EX)
             file.seek(0)
             text = file.read(_MAX_RECORD)
+            if len(text) == _MAX_RECORD:
+                raise MalformedError("longer than any real record")
             lines = text.split(b"\n")[:-1]
             for line in lines:
                 _compare(loads(line), entry, path)
