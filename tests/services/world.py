@@ -44,7 +44,8 @@ def roll_csv(members: int = 8) -> bytes:
     rows.writerow(["Name", "Email", "Membership type", "Status", "Joined", "Region", "Rate", "Groups"])
     for i in range(members):
         region = "North" if i % 2 else "South"
-        rows.writerow([f"Member {i}", f"member{i}@example.org", "Full member", "Active", "2020-01-01", region, "basic", "women; young" if i % 3 == 0 else ""])
+        groups = "women; young" if i % 3 == 0 else ""
+        rows.writerow([f"Member {i}", f"member{i}@example.org", "Full member", "Active", "2020-01-01", region, "basic", groups])
     rows.writerow(["Sue Porter", "sue@example.org", "Supporter", "Active", "2020-01-01", "North", "solidarity", ""])
     rows.writerow(["Lee Past", "lee@example.org", "Full member", "Lapsed", "2020-01-01", "North", "free", ""])
     rows.writerow(["Nat New", "nat@example.org", "Full member", "Active", "2026-03-01", "North", "free", ""])
