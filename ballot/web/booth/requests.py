@@ -79,6 +79,7 @@ def _election_json(election: Election) -> dict[str, Any]:
         "closes": iso(election.closes_at),
         "replace": setup.replace,
         "practice": election.practice,
+        "questions": len(setup.election.questions),
         "ranked": any(isinstance(question, QuestionNH) for question in setup.election.questions),
         "trustees": trustees,
         "threshold": threshold,

@@ -28,7 +28,7 @@ export function start(meeting, votable, { start: begin, contact }) {
   const t = texts.start;
   const closes = [...new Set(votable.map((election) => election.closes))].sort();
   const { trustees, threshold } = votable[0];
-  const minutes = Math.max(2, Math.round(votable.length * 0.75));
+  const minutes = Math.max(2, Math.ceil(votable.reduce((sum, { questions }) => sum + questions, 0) / 2));
   return screen(
     t.title(meeting.name),
     lead(t.personal),

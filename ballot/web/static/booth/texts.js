@@ -84,7 +84,7 @@ export const english = {
     yours: "Your ranking",
     nobody: "Nobody yet.",
     chooseAs: (name, rank) => ["Choose", ` ${name}`, ` as ${ordinal(rank)}`],
-    ranked: (name, rank) => [`${ordinal(rank)} choice`, `: ${name}`, " – remove"],
+    ranked: (name, rank) => [ordinal(rank), ` choice: ${name}`, " – remove"],
     up: (name, rank) => ["Up", rank < 1 ? `: ${name} is at the top` : `: move ${name} up to ${ordinal(rank)}`],
     down: (name, rank, last) => ["Down", rank > last ? `: ${name} is at the bottom` : `: move ${name} down to ${ordinal(rank)}`],
     remove: (name) => ["Remove", ` ${name}`],
