@@ -1,7 +1,7 @@
 """The life of an election: draft → locked → open → closed → tallying → published, or void with a reason before publication.
 
-Each move is a function here (the tally's steps are in `ballot.services.tally`). It states who may do it in `RIGHTS`, checks its
-precondition under a lock, changes the state, writes what the board needs, and leaves one entry in the journal.
+Each move is a function here (the tally's steps are in `ballot.services.tally`). Who may do it stands in
+`ballot.services.rights`. It checks its precondition under a lock, changes the state, writes what the board needs, and leaves one entry in the journal.
 """
 
 from __future__ import annotations
@@ -10,13 +10,12 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any, Final
 
 from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
-from ballot.errors import BallotError, BoardDamagedError, MalformedError, NotAllowedError, NotFoundError, PreconditionError
+from ballot.errors import BallotError, BoardDamagedError, MalformedError, NotFoundError, PreconditionError
 from ballot.models import BoardHead, Election, ElectionState, Electorate, Meeting, Roll, RollEntry, Trustee
 from ballot.protocol import messages
 from ballot.protocol.declarations import MINIMUM_BALLOTS, Declarations, join_description
@@ -30,43 +29,11 @@ from ballot.services.database import Database
 from ballot.services.identifiers import new_election_uuid, new_meeting_id
 from ballot.services.journal import CLOCK, Act, Actor, append
 from ballot.services.keys import Keys
+from ballot.services.rights import Move, require
 
 MAX_QUESTIONS: Final = 50
 MAX_ANSWERS: Final = 100
 MAX_TEXT: Final = 20_000
-
-
-class Move(StrEnum):
-    """Everything that an officer does to a meeting or an election."""
-
-    MAKE = "make"
-    EDIT = "edit"
-    ROLL = "roll"
-    TRUSTEES = "trustees"
-    LOCK = "lock"
-    OPEN = "open"
-    CLOSE = "close"
-    TALLY = "tally"
-    PUBLISH = "publish"
-    VOID = "void"
-    HELP_MEMBER = "help a member"
-    TIDY = "tidy"
-
-
-# Who may do what; anything else is refused. The clock may close when the time has come.
-RIGHTS: Final[Mapping[str, frozenset[Move]]] = {
-    "returning-officer": frozenset(Move),
-    "deputy": frozenset({Move.MAKE, Move.EDIT, Move.TRUSTEES, Move.LOCK, Move.OPEN, Move.CLOSE, Move.TALLY, Move.PUBLISH, Move.VOID}),
-    "membership-secretary": frozenset({Move.ROLL, Move.HELP_MEMBER}),
-    "observer": frozenset(),
-    "service": frozenset({Move.CLOSE}),
-}
-
-
-def require(actor: Actor, move: Move) -> None:
-    """The actor's role carries this right. Raises: NotAllowedError."""
-    if move not in RIGHTS.get(actor.role, frozenset()):
-        raise NotAllowedError(f"The role “{actor.role}” may not do this ({move}).")
 
 
 # --- meetings and drafts ----------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from ballot.protocol.messages import PublicCredentials
 from ballot.services import approvals, roll
 from ballot.services.journal import Act, Actor, append
 from ballot.services.keys import Keys
+from ballot.services.rights import Move, require
 from ballot.services.tokens import make_voting_token
 
 
@@ -113,9 +114,11 @@ def receive_credentials(session: Session, election_uuid: str, data: bytes, actor
     """The registrar's list of this election is stored (CSV: handle, credential), and how many it has.
 
     Raises:
+        NotAllowedError.
         MalformedError: not such a list, a point that is no credential, a line twice.
         PreconditionError: the election is locked, not split-trust, or the list is not exactly of the frozen roll's electorate.
     """
+    require(actor, Move.ROLL)
     election = _draft(session, election_uuid)
     _split_trust(session, election.meeting_id)
     frozen_roll(session, election.meeting_id)
@@ -199,11 +202,13 @@ def reissue(
     wrong hands, and the code cannot change after the lock. Never after a vote is spent.
 
     Raises:
+        NotAllowedError.
         NotFoundError: no such member.
         MalformedError: the new address cannot be used.
         PreconditionError: a vote is spent, the link was withdrawn, or the address is another member's.
         ApprovalNeededError: a second person has to agree first.
     """
+    require(actor, Move.HELP_MEMBER)
     entry = _unspent(session, handle)
     second = approvals.use(session, entry.meeting_id, approvals.Need.REISSUE, handle, actor, approval, now)
     if email is not None:
@@ -227,6 +232,7 @@ def withdraw(session: Session, handle: str, *, cause: Cause, actor: Actor, appro
 
     Raises: as `reissue`.
     """
+    require(actor, Move.HELP_MEMBER)
     entry = _unspent(session, handle)
     second = approvals.use(session, entry.meeting_id, approvals.Need.WITHDRAW, handle, actor, approval, now)
     entry.generation += 1

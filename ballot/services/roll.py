@@ -37,6 +37,7 @@ from ballot.errors import MalformedError, NotFoundError, PreconditionError, Roll
 from ballot.models import Meeting, Roll, RollEntry, table
 from ballot.services.identifiers import new_handle
 from ballot.services.journal import Act, Actor, append
+from ballot.services.rights import Move, require
 
 MAX_BYTES: Final = 100 * 1024 * 1024
 MAX_ROWS: Final = 1_000_000
@@ -405,9 +406,11 @@ def load(session: Session, meeting_id: str, found: Preview, actor: Actor, now: d
     """The previewed lines are the meeting's roll, in place of one loaded before; still to be frozen.
 
     Raises:
+        NotAllowedError.
         NotFoundError: no such meeting.
         PreconditionError: the roll is frozen already, or nobody on it can vote.
     """
+    require(actor, Move.ROLL)
     if session.get(Meeting, meeting_id, with_for_update=True) is None:
         raise NotFoundError("There is no such meeting.")
     roll = session.get(Roll, meeting_id)
@@ -451,9 +454,11 @@ def freeze(session: Session, meeting_id: str, actor: Actor, now: datetime) -> Ro
     """The roll stands: its commitment and the figure of each reason are in the journal, and who was left out is forgotten.
 
     Raises:
+        NotAllowedError.
         NotFoundError: no roll is loaded.
         PreconditionError: it is frozen already, or a line still needs a decision.
     """
+    require(actor, Move.ROLL)
     roll = session.get(Roll, meeting_id, with_for_update=True)
     if roll is None:
         raise NotFoundError("No roll is loaded for this meeting yet.")

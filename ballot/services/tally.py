@@ -54,7 +54,8 @@ from ballot.services.board import Setup, load_setup
 from ballot.services.database import Database
 from ballot.services.journal import Act, Actor, append
 from ballot.services.keys import Keys
-from ballot.services.lifecycle import Move, election_of, in_state, report_damage, require
+from ballot.services.lifecycle import election_of, in_state, report_damage
+from ballot.services.rights import Move, require
 
 MAX_SUBMISSION_BYTES: Final = 256 * 1024 * 1024
 _BATCH: Final = 512  # ballots held at once while the tally is computed

@@ -33,6 +33,7 @@ from ballot.protocol.messages import Polynomial, Proof, SignedMsg, TrusteePublic
 from ballot.protocol.proofs import check_exponent
 from ballot.services.journal import Act, Actor, append
 from ballot.services.keys import Keys
+from ballot.services.rights import Move, require
 from ballot.services.roll import clean_email
 
 NONCE_LIFE: Final = timedelta(hours=1)
@@ -67,10 +68,12 @@ def name_trustees(
     A practice election takes no people (the service holds its one key), or one person, with threshold 1.
 
     Raises:
+        NotAllowedError.
         NotFoundError: no such election.
         PreconditionError: it is locked, or this number of people or threshold protects nothing or loses too easily.
         MalformedError: a name or address cannot be used, or two people share one.
     """
+    require(actor, Move.TRUSTEES)
     election = _draft(session, election_uuid)
     size = len(people)
     if election.practice and size <= 1:
@@ -116,6 +119,7 @@ def trustees_of(session: Session, election_uuid: str) -> list[Trustee]:
 
 def renew_link(session: Session, election_uuid: str, number: int, actor: Actor, now: datetime) -> Trustee:
     """The key-holder's older links are dead; make a new token with `tokens.make_trustee_token` and mail it. Raises: NotFoundError."""
+    require(actor, Move.TRUSTEES)
     trustee = session.get(Trustee, (election_uuid, number), with_for_update=True)
     if trustee is None:
         raise NotFoundError("There is no such key-holder.")

@@ -1,0 +1,44 @@
+"""Which role may make which move. What is not in the table is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+from ballot.errors import NotAllowedError
+from ballot.services.journal import Actor
+
+
+class Move(StrEnum):
+    """Everything that an officer does to a meeting or an election."""
+
+    MAKE = "make"
+    EDIT = "edit"
+    ROLL = "roll"
+    TRUSTEES = "trustees"
+    LOCK = "lock"
+    OPEN = "open"
+    CLOSE = "close"
+    TALLY = "tally"
+    PUBLISH = "publish"
+    VOID = "void"
+    HELP_MEMBER = "help a member"
+    TIDY = "tidy"
+
+
+_ELECTION: Final = {Move.MAKE, Move.EDIT, Move.TRUSTEES, Move.LOCK, Move.OPEN, Move.CLOSE, Move.TALLY, Move.PUBLISH, Move.VOID}
+
+RIGHTS: Final[Mapping[str, frozenset[Move]]] = {
+    "returning-officer": frozenset(Move),
+    "deputy": frozenset(_ELECTION),
+    "membership-secretary": frozenset({Move.ROLL, Move.HELP_MEMBER}),
+    "observer": frozenset(),
+    "service": frozenset({Move.CLOSE}),  # the clock closes when the hour has come
+}
+
+
+def require(actor: Actor, move: Move) -> None:
+    """The actor's role carries this right. Raises: NotAllowedError."""
+    if move not in RIGHTS.get(actor.role, frozenset()):
+        raise NotAllowedError(f"The role “{actor.role}” may not do this ({move}).")
