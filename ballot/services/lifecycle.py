@@ -1,7 +1,8 @@
 """The life of an election: draft → locked → open → closed → tallying → published, or void with a reason before publication.
 
-Each move is a function here (the tally's steps are in `ballot.services.tally`). Who may do it stands in
-`ballot.services.rights`. It checks its precondition under a lock, changes the state, writes what the board needs, and leaves one entry in the journal.
+Each move is a function here (the tally's steps are in `ballot.services.tally`); who may make it stands in
+`ballot.services.rights`. It checks its precondition under a lock, changes the state, writes what the board needs, and leaves
+one entry in the journal.
 """
 
 from __future__ import annotations
