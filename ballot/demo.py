@@ -252,7 +252,7 @@ def _site(config: Config, bind: str) -> int:
     made, new = find_or_make(config, database, keys, clock, SystemRng())
     with database.write() as session:
         links = [officers.make_login_link(session, email=email, now=made.now, pause=0) for _, email in (sample.OFFICER, sample.SECOND)]
-    url, me = config.public_url, os.path.relpath(sys.argv[0])
+    url, me = config.public_url, min(os.path.relpath(sys.argv[0]), sys.argv[0], key=len)
     minutes = int(officers.LINK_LIFE.total_seconds()) // 60
     lines = [f"{config.organisation}: {_meeting_name(made.now)}{'' if new else ' (made earlier)'}", ""]
     for (name, email), link in zip((sample.OFFICER, sample.SECOND), links, strict=True):
