@@ -10,6 +10,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from ballot.count.ties import LotOrder
 from ballot.errors import BallotError, CountError, MalformedError
 
 _MOST_BYTES = 50_000_000
@@ -68,7 +69,6 @@ def _output(args: argparse.Namespace) -> bytes:
     from ballot.count.blt import read_blt
     from ballot.count.constraints import parse_constraints
     from ballot.count.draw import page, sheet
-    from ballot.count.ties import LotOrder
 
     profile = read_blt(_read(args.file, _MOST_BYTES), args.marks)
     names = profile.candidates
@@ -121,9 +121,7 @@ def _candidate(text: str, names: tuple[str, ...], what: str) -> int:
     raise CountError(f"{text[:80]!r} ({what}) is not one of the candidates.")
 
 
-def _lot(text: str, names: tuple[str, ...]) -> "LotOrder":  # noqa: F821, UP037
-    from ballot.count.ties import LotOrder
-
+def _lot(text: str, names: tuple[str, ...]) -> LotOrder:
     try:
         there = Path(text).is_file()
     except (OSError, ValueError):

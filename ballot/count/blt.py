@@ -38,11 +38,12 @@ def _text(data: bytes | str) -> str:
         raise MalformedError(f"The file has {len(data)} bytes; at most {MAX_BYTES} are read.")
     if isinstance(data, bytes):
         try:
-            data = data.decode("utf-8-sig")
+            text = data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             line = data.count(b"\n", 0, error.start) + 1
             raise MalformedError(f"Line {line}: the file is not UTF-8 text.") from error
-    text = data.removeprefix("\ufeff")
+    else:
+        text = data.removeprefix("\ufeff")
     if "\0" in text:
         raise MalformedError(f"Line {text.count(chr(10), 0, text.index(chr(0))) + 1}: a zero byte; this is not a text file.")
     if not text.strip():

@@ -67,9 +67,7 @@ class Bound:
             percent = self.amount * 100
             shown = f"{percent.numerator} %" if percent.denominator == 1 else f"{self.amount.numerator}/{self.amount.denominator}"
             text += f" ({shown} of {seats} seats, rounded {self.rounding})"
-        return Limit(
-            self.group, members, number if self.side == "at_least" else None, number if self.side == "at_most" else None, text
-        )
+        return Limit(self.group, members, number if self.side == "at_least" else None, number if self.side == "at_most" else None, text)
 
 
 @dataclass(frozen=True)
@@ -119,9 +117,7 @@ class _Question:
     rooms: tuple[int, ...]
 
     @classmethod
-    def of(
-        cls, limits: Sequence[Limit], elected: Collection[int], people: Collection[int], places: int, spare: int
-    ) -> _Question:
+    def of(cls, limits: Sequence[Limit], elected: Collection[int], people: Collection[int], places: int, spare: int) -> _Question:
         counts: dict[int, int] = {}
         for person in people:
             bits = pattern(limits, person)
@@ -131,8 +127,7 @@ class _Question:
             0 if limit.minimum is None else max(0, limit.minimum - spare - number) for limit, number in zip(limits, have, strict=True)
         )
         rooms = tuple(
-            places if limit.maximum is None else min(places, limit.maximum - number)
-            for limit, number in zip(limits, have, strict=True)
+            places if limit.maximum is None else min(places, limit.maximum - number) for limit, number in zip(limits, have, strict=True)
         )
         return cls(tuple(sorted(counts.items())), places, needs, rooms)
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, cast
 
 from ballot.count.contest import Contest
 from ballot.count.record import Event, EventKind, Outcome, Record, Stage, StageKind, Transfer
 from ballot.count.ties import TieBreak, break_tie
 from ballot.errors import CountError
+
+PlainPapers = tuple[tuple[int, tuple[int, ...]], ...]
+"""How many papers, and their candidates in order of choice."""
 
 
 class Ledger:
@@ -202,9 +205,9 @@ class Ledger:
             elected=tuple(self._outcomes),
             excluded=tuple(self._out),
             unfilled=unfilled,
-            lot=None if contest.lot is None else type(contest.lot)(
-                tuple(candidate for candidate in contest.lot.order if candidate < number), contest.lot.source
-            ),
+            lot=None
+            if contest.lot is None
+            else type(contest.lot)(tuple(candidate for candidate in contest.lot.order if candidate < number), contest.lot.source),
             constraints=contest.constraint_texts,
             constraint_notes=contest.constraint_notes,
             reopened=reopened,
@@ -221,11 +224,12 @@ def _trim(stage: Stage, number: int) -> Stage:
     return replace(stage, totals=stage.totals[:number], keep_values=keep)
 
 
-def require_plain(contest: Contest, title: str) -> None:
-    """The rule reads strict rankings only.
+def plain_papers(contest: Contest, title: str) -> PlainPapers:
+    """The papers, for a rule that reads strict rankings only.
 
     Raises:
         CountError: a paper has equal ranks.
     """
     if contest.has_equal_ranks:
         raise CountError(f"Some papers rank candidates equal, which {title} does not allow; name a mark rule that resolves them.")
+    return cast("PlainPapers", contest.papers)

@@ -21,7 +21,8 @@ def limit(group: str, members: set[int], minimum: int | None, maximum: int | Non
 
 def conforms(limits: list[Limit], chosen: set[int]) -> bool:
     return all(
-        (one.minimum is None or len(one.members & chosen) >= one.minimum) and (one.maximum is None or len(one.members & chosen) <= one.maximum)
+        (one.minimum is None or len(one.members & chosen) >= one.minimum)
+        and (one.maximum is None or len(one.members & chosen) <= one.maximum)
         for one in limits
     )
 
@@ -121,10 +122,16 @@ def test_commons_deputy_speakers_2010(rule: str) -> None:
     assert {"Evans", "Hoyle", "Primarolo"} == {NINE[winner] for winner in record.winners}
     evans = next(outcome.stage for outcome in record.elected if outcome.candidate == 0)
     doomed = {
-        candidate: stage.number for stage in record.stages for event in stage.events if event.kind == "doomed" for candidate in event.candidates
+        candidate: stage.number
+        for stage in record.stages
+        for event in stage.events
+        if event.kind == "doomed"
+        for candidate in event.candidates
     }
     assert {1: evans, 2: evans} == {candidate: stage for candidate, stage in doomed.items() if candidate < 4}
-    assert "Primarolo" in [NINE[candidate] for stage in record.stages for event in stage.events if event.kind == "guarded" for candidate in event.candidates]
+    assert "Primarolo" in [
+        NINE[candidate] for stage in record.stages for event in stage.events if event.kind == "guarded" for candidate in event.candidates
+    ]
     assert record.unconstrained == plain.elected
 
 

@@ -16,7 +16,7 @@ from ballot.count.constraints import Constraints, settle
 from ballot.errors import CountError, InfeasibleConstraintError, MalformedError
 
 sys.path.insert(0, str(Path(__file__).parent))
-from strategies import RANKED, Case, cases, profiles  # noqa: E402
+from strategies import RANKED, Case, cases, profiles
 
 EVERY = [*RANKED, "av", "approval", "up-to-n"]
 slow = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -36,8 +36,8 @@ def test_every_count_ends_fills_its_seats_adds_up_and_keeps_the_constraints(rule
     except InfeasibleConstraintError:
         return
     except CountError as error:
-        assert rule == "up-to-n"
-        assert "no valid papers" in str(error)
+        if rule != "up-to-n" or "no valid papers" not in str(error):
+            raise
         return
     elected = [outcome.candidate for outcome in record.elected]
     assert len(set(elected)) == len(elected)
@@ -110,7 +110,7 @@ def test_the_order_in_which_candidates_are_listed_decides_nothing(rule: str, cas
     try:
         record = run(rule, case)
     except CountError:
-        assume(False)  # noqa: FBT003
+        assume(False)
         return
     other = run(rule, moved)
     assert {(record.candidates[o.candidate], o.stage) for o in record.elected} == {
@@ -137,7 +137,6 @@ def test_what_is_written_is_read_back(profile: Profile, withdrawn: set[int], inv
 def test_whatever_the_bytes_a_file_is_read_or_refused(data: bytes, head: bytes) -> None:
     try:
         profile = read_blt(head + data)
-    except MalformedError as error:
-        assert str(error)
-    else:
-        assert profile.candidates
+    except MalformedError:
+        return
+    assert profile.candidates

@@ -153,7 +153,13 @@ def test_ron_is_never_guarded_or_doomed() -> None:
 
     rules = Constraints((("women", frozenset({0, 4})),), (Bound("women", "at_least", Fraction(1)),))
     record = count("scottish-2011", profile([(60, (4,)), (28, (1,)), (8, (0,)), (4, (2,))], 2), 2, ron=4, constraints=rules)
-    named = {candidate for stage in record.stages for event in stage.events if event.kind in {"guarded", "doomed"} for candidate in event.candidates}
+    named = {
+        candidate
+        for stage in record.stages
+        for event in stage.events
+        if event.kind in {"guarded", "doomed"}
+        for candidate in event.candidates
+    }
     assert not named & {4, 5}
 
 
@@ -266,8 +272,8 @@ def test_quorum_counts_abstentions_and_a_casting_vote_only_breaks_a_tie() -> Non
 def test_the_verdict_reads_like_a_sentence() -> None:
     found = decide(212, 80, 9, electorate=640, quorum=64)
     assert (
-        "Carried: 212 for, 80 against, 9 abstained. Turnout 301 of 640 (47.0 %). It needed more than half of the votes for and against: 147."
-        " Quorum 64: met." == found.verdict
+        "Carried: 212 for, 80 against, 9 abstained. Turnout 301 of 640 (47.0 %). It needed more than half of the votes for and"
+        " against: 147. Quorum 64: met." == found.verdict
     )
     assert b'"carried":true' in found.to_json()
 

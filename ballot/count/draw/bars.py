@@ -15,6 +15,7 @@ from ballot.count.record import Record, Stage
 DARK, MIDDLE, LIGHT, INK = "#1b3a5c", "#6d94bf", "#cfdcea", "#1a1a1a"
 WIDTH, ROW, TOP, LEFT, RIGHT = 420, 36, 46, 8, 8
 BAR = 13
+XMLNS = "http://www.w3.org/2000/svg"
 _LONGEST_NAME = 34
 
 
@@ -35,9 +36,9 @@ def bars(record: Record, stage: Stage) -> str:
     height = TOP + ROW * (len(rows) + len(others)) + 8
     quota_x = LEFT + _length(stage.quota, most, room)
     title = f"Stage {stage.label}: {stage_name(record, stage)}"
+    size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
     parts = [
-        f'<svg class="count-bars" role="img" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}"'
-        f' width="{WIDTH}" height="{height}" font-family="sans-serif" font-size="13" fill="{INK}">',
+        f'<svg class="count-bars" role="img" xmlns="{XMLNS}" {size} font-family="sans-serif" font-size="13" fill="{INK}">',
         f"<title>{escape(title)}</title>",
         f"<desc>{escape(stage_sentence(record, stage))}</desc>",
         f'<text x="{LEFT}" y="16" font-size="14" font-weight="bold">{escape(_short(title, 52))}</text>',
@@ -59,16 +60,13 @@ def bars(record: Record, stage: Stage) -> str:
         for index in range(len(rows)):
             # Broken where the names stand, so that it never strikes through text.
             top = TOP + ROW * index + 15
-            parts.append(
-                f'<line x1="{quota_x}" y1="{top}" x2="{quota_x}" y2="{top + BAR + 3}" stroke="{INK}" stroke-width="2" class="count-quota-line"/>'
-            )
+            ends = f'x1="{quota_x}" y1="{top}" x2="{quota_x}" y2="{top + BAR + 3}"'
+            parts.append(f'<line class="count-quota-line" {ends} stroke="{INK}" stroke-width="2"/>')
     parts.append("</svg>")
     return "\n".join(parts) + "\n"
 
 
-def _row(
-    record: Record, stage: Stage, candidate: int, y: int, most: int, room: int, before: tuple[int, ...] | None
-) -> list[str]:
+def _row(record: Record, stage: Stage, candidate: int, y: int, most: int, room: int, before: tuple[int, ...] | None) -> list[str]:
     votes = stage.totals[candidate]
     elected = next((outcome.stage for outcome in record.elected if outcome.candidate == candidate), None)
     excluded = next((outcome.stage for outcome in record.excluded if outcome.candidate == candidate), None)
@@ -100,7 +98,11 @@ def _row(
 
 def _bar(x: int, y: int, width: int, fill: str, *, dashed: bool = False) -> str:
     dash = ' stroke-dasharray="3 2"' if dashed else ""
-    return f'<rect x="{x}" y="{y}" width="{max(width, 0)}" height="{BAR}" fill="{fill}" stroke="{INK}" stroke-width="1"{dash}/>' if width else ""
+    return (
+        f'<rect x="{x}" y="{y}" width="{max(width, 0)}" height="{BAR}" fill="{fill}" stroke="{INK}" stroke-width="1"{dash}/>'
+        if width
+        else ""
+    )
 
 
 def _length(units: int, most: int, room: int) -> int:

@@ -27,7 +27,7 @@ h1{font-size:1.5rem}h2{font-size:1.2rem;margin-top:2rem}
 .count-table td.count-gone{color:#4a4a4a;background:#f7f7f7}
 .count-sum td,.count-sum th{border-top:2px solid #1a1a1a!important;font-weight:bold}
 .count-charts{display:flex;flex-wrap:wrap;gap:1.5rem}
-.count-bars,.count-sankey{max-width:100%;height:auto}
+.count-bars{max-width:100%;height:auto}.count-sankey{display:block}
 .count-sentences{list-style:none;padding:0}.count-sentences li{margin-bottom:.4rem}
 @media print{body{max-width:none}.count-scroll{overflow:visible;border:0}.count-table{font-size:.6rem}.count-bars{break-inside:avoid}
 .count-table .count-name{position:static}}
@@ -46,7 +46,10 @@ def fragment(record: Record, ident: str = "stages") -> str:
     parts.append("</div>")
     diagram = sankey(record)
     if diagram is not None:
-        parts += ["<h2>Where the votes went</h2>", f'<div class="count-scroll" role="region" tabindex="0" aria-label="Diagram">{diagram}</div>']
+        parts += [
+            "<h2>Where the votes went</h2>",
+            f'<div class="count-scroll" role="region" tabindex="0" aria-label="Diagram">{diagram}</div>',
+        ]
     return "\n".join(parts) + "\n"
 
 

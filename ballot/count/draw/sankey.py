@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from html import escape
 
-from ballot.count.draw.bars import DARK, INK, LIGHT, MIDDLE
+from ballot.count.draw.bars import DARK, INK, LIGHT, MIDDLE, XMLNS
 from ballot.count.record import Record, Stage
 
 MOST_CANDIDATES, MOST_STAGES = 10, 8
 COLUMN, NODE, TOP, TALL, GAP, NAMES, ENDS = 130, 10, 40, 420, 14, 160, 220
 _SHORTEST = 2
+DESCRIPTION = (
+    "Each column is a stage and each block a candidate, as tall as their votes; bands show votes that stayed and votes that were"
+    " transferred. The same figures are in the table."
+)
 
 
 def sankey(record: Record) -> str | None:
@@ -29,17 +33,17 @@ def sankey(record: Record) -> str | None:
     rows.sort(key=lambda candidate: (-stages[0].totals[candidate], record.name(candidate)))
     height = TOP + TALL + GAP * (len(rows) + 1) + 10
     width = NAMES + ENDS + COLUMN * (len(stages) - 1) + NODE
-    places = [_column(record, stage, rows, whole) for stage in stages]
+    places = [_column(stage, rows, whole) for stage in stages]
+    size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
+    title = f"Where the votes went: {record.title}" if record.title else "Where the votes went"
     parts = [
-        f'<svg class="count-sankey" role="img" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}"'
-        f' height="{height}" font-family="sans-serif" font-size="13" fill="{INK}">',
-        f"<title>{escape('Where the votes went' + (': ' + record.title if record.title else ''))}</title>",
-        "<desc>Each column is a stage and each block a candidate, as tall as their votes; bands show votes that stayed and votes that"
-        " were transferred. The same figures are in the table.</desc>",
+        f'<svg class="count-sankey" role="img" xmlns="{XMLNS}" {size} font-family="sans-serif" font-size="13" fill="{INK}">',
+        f"<title>{escape(title)}</title>",
+        f"<desc>{DESCRIPTION}</desc>",
     ]
     flows: list[str] = []
     for index in range(1, len(stages)):
-        flows += _flows(record, stages, index, rows, places, whole)
+        flows += _flows(stages, index, rows, places, whole)
     parts += flows
     for index, stage in enumerate(stages):
         x = NAMES + COLUMN * index
@@ -53,7 +57,7 @@ def _tall(units: int, whole: int) -> int:
     return units * TALL // whole
 
 
-def _column(record: Record, stage: Stage, rows: list[int], whole: int) -> dict[int | None, tuple[int, int]]:
+def _column(stage: Stage, rows: list[int], whole: int) -> dict[int | None, tuple[int, int]]:
     """Top and height of each candidate's block; None is the non-transferable block."""
     found: dict[int | None, tuple[int, int]] = {}
     y = TOP
@@ -66,7 +70,6 @@ def _column(record: Record, stage: Stage, rows: list[int], whole: int) -> dict[i
 
 
 def _flows(
-    record: Record,
     stages: tuple[Stage, ...],
     index: int,
     rows: list[int],
@@ -78,9 +81,6 @@ def _flows(
     out_y = {key: top for key, (top, _) in places[index - 1].items()}
     in_y = {key: top for key, (top, _) in places[index].items()}
     parts = []
-    left: dict[int, int] = {}
-    for move in stage.transfers:
-        left[move.source] = left.get(move.source, 0) + move.votes
     for key in (*rows, None):
         had = before.non_transferable if key is None else before.totals[key]
         now = stage.non_transferable if key is None else stage.totals[key]
@@ -103,10 +103,9 @@ def _flows(
 
 def _band(x1: int, y1: int, x2: int, y2: int, tall: int, fill: str) -> str:
     middle = (x1 + x2) // 2
-    return (
-        f'<path d="M{x1} {y1}C{middle} {y1} {middle} {y2} {x2} {y2}V{y2 + tall}C{middle} {y2 + tall} {middle} {y1 + tall} {x1} {y1 + tall}Z"'
-        f' fill="{fill}" fill-opacity="0.75"/>'
-    )
+    over = f"M{x1} {y1}C{middle} {y1} {middle} {y2} {x2} {y2}"
+    back = f"V{y2 + tall}C{middle} {y2 + tall} {middle} {y1 + tall} {x1} {y1 + tall}Z"
+    return f'<path d="{over}{back}" fill="{fill}" fill-opacity="0.75"/>'
 
 
 def _nodes(

@@ -127,9 +127,7 @@ def _column(record: Record, index: int, rows: list[int]) -> list[str]:
     marks = {outcome.candidate: "E" for outcome in record.elected if outcome.stage == stage.number}
     marks |= {outcome.candidate: "x" for outcome in record.excluded if outcome.stage == stage.number}
     cells = [(f"stage {stage.label}", "", "")]
-    cells += [
-        (shown(record, stage.totals[c]), change(stage.totals[c], before.totals[c] if before else 0), marks.get(c, "")) for c in rows
-    ]
+    cells += [(shown(record, stage.totals[c]), change(stage.totals[c], before.totals[c] if before else 0), marks.get(c, "")) for c in rows]
     cells.append((shown(record, stage.non_transferable), change(stage.non_transferable, before.non_transferable if before else 0), ""))
     cells += [(shown(record, lost), "", ""), (shown(record, column_sum(record, stage)), "", "")]
     moves = max(len(move) for _, move, _ in cells)

@@ -86,7 +86,7 @@ def _decided_at(record: Record, candidate: int) -> tuple[int | None, int | None]
 
 def _signed(record: Record, before: int, after: int) -> str:
     places = decimals(record)
-    scale = 10 ** (record.places - places)
+    scale: int = 10 ** (record.places - places)
     change = after // scale - before // scale
     if change == 0:
         return ""
@@ -108,7 +108,11 @@ def _candidate_row(record: Record, candidate: int) -> str:
             cells.append(f'<td class="count-move{state}">{_signed(record, before, votes)}</td>')
         word = ""
         if elected == stage.number:
-            word = ' <span class="count-word">Elected</span>' if candidate not in record.ron else ' <span class="count-word">Seat unfilled</span>'
+            word = (
+                ' <span class="count-word">Elected</span>'
+                if candidate not in record.ron
+                else ' <span class="count-word">Seat unfilled</span>'
+            )
         elif excluded == stage.number:
             word = ' <span class="count-word">Excluded</span>'
         gone = excluded is not None and stage.number > excluded and votes == 0
@@ -136,9 +140,10 @@ def _other_rows(record: Record) -> list[str]:
 
 def _lost(record: Record, stage: Stage) -> int:
     """The residue, with what the shown decimals cut off, so that the printed column adds up."""
-    scale = 10 ** (record.places - decimals(record))
+    scale: int = 10 ** (record.places - decimals(record))
     printed = sum(units // scale * scale for units in stage.totals) + stage.non_transferable // scale * scale
-    return record.valid * 10**record.places - printed if scale > 1 else stage.residue
+    whole: int = record.valid * 10**record.places
+    return whole - printed if scale > 1 else stage.residue
 
 
 def _extra(record: Record, name: str, figures: list[int]) -> str:
@@ -156,7 +161,7 @@ def column_sum(record: Record, stage: Stage) -> int:
     """What the printed column adds up to, in units of the record."""
     if record.rule_id in {"approval", "up-to-n"}:
         return sum(stage.totals)
-    scale = 10 ** (record.places - decimals(record))
+    scale: int = 10 ** (record.places - decimals(record))
     return sum(units // scale * scale for units in stage.totals) + stage.non_transferable // scale * scale + _lost(record, stage)
 
 

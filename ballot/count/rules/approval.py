@@ -68,9 +68,7 @@ def count_totals(
     if not sum(totals):
         raise CountError("There are no votes for anybody: nobody can be elected by a count.")
     marks = tuple((total, (index,)) for index, total in enumerate(totals) if total)
-    contest = make_contest(
-        Profile(tuple(candidates), marks, seats, title), seats, ron=ron, constraints=constraints, lot=lot, set_like=True
-    )
+    contest = make_contest(Profile(tuple(candidates), marks, seats, title), seats, ron=ron, constraints=constraints, lot=lot, set_like=True)
     rule_id, rule_title = (ID, TITLE) if limit is None else (UP_TO_ID, UP_TO_TITLE)
     record = _elect(contest, list(totals), rule_id, rule_title, papers)
     if constraints is not None and constraints.bounds:

@@ -16,7 +16,7 @@ members of a group may hold) are excluded in the next stage, together.
 from __future__ import annotations
 
 from ballot.count.contest import Contest
-from ballot.count.ledger import Ledger, require_plain
+from ballot.count.ledger import Ledger, plain_papers
 from ballot.count.record import Record, StageKind, Transfer
 
 ID, VERSION, TITLE = "av", "1", "Alternative vote (one seat)"
@@ -31,6 +31,7 @@ def majority(in_play: int) -> int:
 class _Count:
     def __init__(self, contest: Contest) -> None:
         self.contest = contest
+        self.papers = plain_papers(contest, TITLE)
         self.ledger = Ledger(contest, PLACES, "latest")
         size = len(contest.names)
         self.votes = [0] * size
@@ -40,7 +41,7 @@ class _Count:
     def run(self) -> Record:
         ledger = self.ledger
         ledger.review()
-        self._deal(range(len(self.contest.papers)), -1, set(self.contest.standing))
+        self._deal(range(len(self.papers)), -1, set(self.contest.standing))
         self._finish("first", "1")
         while not ledger.done and ledger.continuing:
             if ledger.doomed:
@@ -92,15 +93,15 @@ class _Count:
 
     def _deal(self, papers: range | list[int], source: int, takers: set[int]) -> list[Transfer]:
         """Each paper goes to the first of its choices who takes papers."""
-        heap = self.contest.papers
+        heap = self.papers
         counts: dict[int, int] = dict.fromkeys(takers, 0)
         stopped = 0
         for position in papers:
             weight, ranking = heap[position]
             for choice in ranking:
                 if choice in takers:
-                    self.piles[choice].append(position)  # type: ignore[index]
-                    counts[choice] += weight  # type: ignore[index]
+                    self.piles[choice].append(position)
+                    counts[choice] += weight
                     break
             else:
                 stopped += weight
@@ -121,5 +122,4 @@ def count(contest: Contest) -> Record:
     Raises:
         CountError: equal ranks on a paper, or a lot is needed and none was given.
     """
-    require_plain(contest, TITLE)
     return _Count(contest).run()

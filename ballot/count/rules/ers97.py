@@ -31,7 +31,7 @@ their votes stay in the active vote until then; a group may not contain a guarde
 from __future__ import annotations
 
 from ballot.count.contest import Contest
-from ballot.count.ledger import Ledger, require_plain
+from ballot.count.ledger import Ledger, plain_papers
 from ballot.count.record import Record, StageKind, Transfer
 
 ID, VERSION, TITLE = "ers97", "1", "ERS97 STV (Electoral Reform Society, 3rd edition 1997)"
@@ -52,6 +52,7 @@ def transfer_value(surplus: int, papers: int, present: int) -> int:
 class _Count:
     def __init__(self, contest: Contest) -> None:
         self.contest = contest
+        self.papers = plain_papers(contest, TITLE)
         self.ledger = Ledger(contest, PLACES, "earliest")
         size = len(contest.names)
         self.votes = [0] * size
@@ -87,7 +88,7 @@ class _Count:
     # --- 5.1 first stage ---------------------------------------------------------------------------------------
 
     def _first_stage(self) -> None:
-        parcels, _ = self._sort(range(len(self.contest.papers)), self.contest.standing)
+        parcels, _ = self._sort(range(len(self.papers)), self.contest.standing)
         transfers = self._give(parcels, ONE, -1)
         self.waiting = sum(self.votes[candidate] for candidate in self.ledger.doomed)
         self._close("first", "5.1", transfers=transfers)
@@ -181,9 +182,7 @@ class _Count:
         ledger, contest = self.ledger, self.contest
         if not contest.guard.limits or len(group) == 1:
             return True
-        return contest.guard.may_exclude(
-            group, ledger.elected, ledger.continuing, ledger.vacancies, contest.ron_taken(ledger.elected)
-        )
+        return contest.guard.may_exclude(group, ledger.elected, ledger.continuing, ledger.vacancies, contest.ron_taken(ledger.elected))
 
     # --- 5.3 transfer of a surplus -----------------------------------------------------------------------------
 
@@ -257,8 +256,7 @@ class _Count:
                 self.votes[source] -= weight * value
                 self.waiting -= weight * value
                 transfers += [
-                    Transfer(source, taker, self._weight(parcel), self._weight(parcel) * value)
-                    for taker, parcel in sorted(parcels.items())
+                    Transfer(source, taker, self._weight(parcel), self._weight(parcel) * value) for taker, parcel in sorted(parcels.items())
                 ]
                 if stopped:
                     self.non_transferable += stopped * value
@@ -313,19 +311,19 @@ class _Count:
         )
 
     def _weight(self, papers: list[int]) -> int:
-        heap = self.contest.papers
+        heap = self.papers
         return sum([heap[position][0] for position in papers])
 
     def _sort(self, papers: range | list[int], takers: set[int] | frozenset[int]) -> tuple[dict[int, list[int]], int]:
         """Papers by next available preference, and how many have none."""
-        heap = self.contest.papers
+        heap = self.papers
         parcels: dict[int, list[int]] = {candidate: [] for candidate in takers}
         stopped = 0
         for position in papers:
             weight, ranking = heap[position]
             for choice in ranking:
                 if choice in takers:
-                    parcels[choice].append(position)  # type: ignore[index]
+                    parcels[choice].append(position)
                     break
             else:
                 stopped += weight
@@ -348,5 +346,4 @@ def count(contest: Contest) -> Record:
     Raises:
         CountError: equal ranks on a paper, or a lot is needed and none was given.
     """
-    require_plain(contest, TITLE)
     return _Count(contest).run()

@@ -32,7 +32,7 @@ from itertools import permutations, product
 from math import factorial, lcm, prod
 
 from ballot.count.contest import Contest
-from ballot.count.ledger import Ledger
+from ballot.count.ledger import Ledger, PlainPapers, plain_papers
 from ballot.count.meek_tree import PaperTree
 from ballot.count.record import Record
 from ballot.errors import CountError
@@ -40,7 +40,7 @@ from ballot.errors import CountError
 ID, VERSION, TITLE = "meek", "1", "Meek STV (Hill, Wichmann and Woodall 1987), 12 decimals"
 EXACT_ID, EXACT_TITLE = "meek-exact", "Meek STV (Hill, Wichmann and Woodall 1987), exact fractions"
 PLACES = 12
-ONE = 10**PLACES
+ONE: int = 10**PLACES
 SMALL_SURPLUS = Fraction(1, 1_000_000)
 MAX_ITERATIONS = 100_000
 MAX_ORDERS = 5040  # ways to put the equal ranks of one paper in order
@@ -71,7 +71,7 @@ class _Fixed:
 
     def small(self, elected: list[int]) -> bool:
         surplus = sum(max(0, self.votes[candidate] - self.quota) for candidate in elected)
-        return surplus * SMALL_SURPLUS.denominator < ONE * self.parts
+        return surplus * int(1 / SMALL_SURPLUS) < ONE * self.parts
 
     def lower_keep(self, candidate: int) -> bool:
         """Step 3; whether anything changed."""
@@ -110,7 +110,8 @@ class _Exact:
         return self.votes[candidate] > self.quota
 
     def small(self, elected: list[int]) -> bool:
-        return sum(max(Fraction(0), self.votes[candidate] - self.quota) for candidate in elected) < SMALL_SURPLUS * self.parts
+        surplus = sum((max(Fraction(0), self.votes[candidate] - self.quota) for candidate in elected), Fraction(0))
+        return surplus < SMALL_SURPLUS * self.parts
 
     def lower_keep(self, candidate: int) -> bool:
         """Step 3; whether anything changed."""
@@ -137,7 +138,7 @@ class _Count:
     def __init__(self, contest: Contest, *, exact: bool) -> None:
         self.contest = contest
         self.ledger = Ledger(contest, PLACES, "never")
-        papers, parts = plain_papers(contest)
+        papers, parts = split_papers(contest)
         self.tree = PaperTree(papers, len(contest.names), contest.standing)
         self.sums: _Fixed | _Exact = (_Exact if exact else _Fixed)(contest, self.tree, parts)
         self.iterations = 0
@@ -193,7 +194,8 @@ class _Count:
 
     def _lower_keep_values(self) -> bool:
         """Step 3; whether any keep value changed."""
-        return any([self.sums.lower_keep(candidate) for candidate in self.ledger.elected])
+        changed = [self.sums.lower_keep(candidate) for candidate in self.ledger.elected]
+        return any(changed)
 
     def _exclude_lowest(self) -> None:
         """Step 4."""
@@ -230,14 +232,14 @@ class _Count:
         )
 
 
-def plain_papers(contest: Contest) -> tuple[list[tuple[int, tuple[int, ...]]], int]:
+def split_papers(contest: Contest) -> tuple[PlainPapers, int]:
     """The papers with equal ranks split over all orders, and into how many parts one vote is divided for that.
 
     Raises:
         CountError: one paper's equal ranks have more than 5,040 orders.
     """
     if not contest.has_equal_ranks:
-        return contest.papers, 1  # type: ignore[return-value]
+        return plain_papers(contest, TITLE), 1
     orders = {prod(factorial(len(rank)) for rank in ranking if isinstance(rank, tuple)) for _, ranking in contest.papers}
     if max(orders) > MAX_ORDERS:
         raise CountError(f"The equal ranks of one paper have more than {MAX_ORDERS} orders, too many to share it evenly.")
@@ -247,7 +249,7 @@ def plain_papers(contest: Contest) -> tuple[list[tuple[int, tuple[int, ...]]], i
         groups = [list(permutations(rank)) if isinstance(rank, tuple) else [(rank,)] for rank in ranking]
         ways = prod(len(group) for group in groups)
         found.extend((weight * parts // ways, tuple(choice for group in way for choice in group)) for way in product(*groups))
-    return found, parts
+    return tuple(found), parts
 
 
 def count(contest: Contest) -> Record:

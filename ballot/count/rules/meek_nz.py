@@ -21,7 +21,7 @@ Ours: candidates doomed by a constraint are excluded before the next iteration.
 from __future__ import annotations
 
 from ballot.count.contest import Contest
-from ballot.count.ledger import Ledger, require_plain
+from ballot.count.ledger import Ledger, plain_papers
 from ballot.count.meek_tree import PaperTree
 from ballot.count.record import Record
 from ballot.errors import CountError
@@ -34,7 +34,7 @@ MAX_ITERATIONS = 100_000
 
 
 def quota(valid: int, non_transferable: int, seats: int) -> int:
-    """cl. 5, in units of 0.000000001."""
+    """Cl. 5, in units of 0.000000001."""
     return (valid - non_transferable) // (seats + 1) + 1
 
 
@@ -46,10 +46,11 @@ def new_keep_value(keep: int, quota_now: int, votes: int) -> int:
 class _Count:
     def __init__(self, contest: Contest) -> None:
         self.contest = contest
+        self.papers = plain_papers(contest, TITLE)
         self.ledger = Ledger(contest, PLACES, "earliest")
         size = len(contest.names)
         self.keep = [ONE] * size
-        self.tree = PaperTree(contest.papers, size, contest.standing)  # type: ignore[arg-type]
+        self.tree = PaperTree(self.papers, size, contest.standing)
         self.votes = [0] * size
         self.non_transferable = 0
         self.quota = 0
@@ -69,7 +70,7 @@ class _Count:
                 self._close()
                 self._drop_doomed()
                 continue
-            if (surplus < SMALL_SURPLUS or self._sure_loser(surplus)):
+            if surplus < SMALL_SURPLUS or self._sure_loser(surplus):
                 self._exclude_lowest()
                 if self._complete():
                     break
@@ -84,7 +85,7 @@ class _Count:
         return ledger.record(ID, VERSION, TITLE)
 
     def _share(self) -> None:
-        """cl. 10 and cl. 5."""
+        """Cl. 10 and cl. 5."""
         self.iterations += 1
         self.votes, self.non_transferable = self.tree.share(self.keep, ONE)
         self.quota = quota(self.contest.valid * ONE, self.non_transferable, self.contest.fill)
@@ -104,7 +105,7 @@ class _Count:
         return bool(reached)
 
     def _complete(self) -> bool:
-        """cl. 3."""
+        """Cl. 3."""
         ledger = self.ledger
         if not ledger.done and len(ledger.continuing) <= ledger.vacancies:
             left = sorted(ledger.continuing, key=lambda candidate: (-self.votes[candidate], candidate))
@@ -164,5 +165,4 @@ def count(contest: Contest) -> Record:
     Raises:
         CountError: equal ranks on a paper, or a lot is needed and none was given.
     """
-    require_plain(contest, TITLE)
     return _Count(contest).run()

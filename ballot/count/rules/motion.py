@@ -155,14 +155,14 @@ def _quorum(quorum: int | Fraction | None, electorate: int | None) -> int | None
 
 
 def _verdict(
-    carried: bool,  # noqa: FBT001
+    carried: bool,
     votes_for: int,
     against: int,
     abstain: int,
     threshold: Threshold,
     needed: int,
     least: int | None,
-    met: bool,  # noqa: FBT001
+    met: bool,
     casting_vote: str | None,
     electorate: int | None,
     *,

@@ -23,10 +23,8 @@ surplus; candidates who reach the quota together are taken most votes first, the
 from __future__ import annotations
 
 from ballot.count.contest import Contest
-from ballot.count.ledger import Ledger, require_plain
-from ballot.count.papers import Ranking
-from ballot.count.record import Record, Transfer
-from ballot.errors import CountError
+from ballot.count.ledger import Ledger, plain_papers
+from ballot.count.record import Record, StageKind, Transfer
 
 ID, VERSION, TITLE = "scottish-2011", "1", "Scottish STV (SSI 2011/399, weighted inclusive Gregory)"
 PLACES = 5
@@ -46,6 +44,7 @@ def transfer_value(surplus: int, value: int, votes: int) -> int:
 class _Count:
     def __init__(self, contest: Contest) -> None:
         self.contest = contest
+        self.papers = plain_papers(contest, TITLE)
         self.ledger = Ledger(contest, PLACES, "latest")
         size = len(contest.names)
         self.votes = [0] * size
@@ -77,14 +76,11 @@ class _Count:
 
     def _first_stage(self) -> None:
         """Rule 46."""
-        transfers = self._deal(range(len(self.contest.papers)), ONE, self.contest.standing)
-        if self.non_transferable:
-            raise CountError("A paper names nobody who stands.")
-        del transfers
+        self._deal(range(len(self.papers)), ONE, self.contest.standing)
         self._finish("first", "46")
 
     def _finish(
-        self, kind: str, rule: str, sources: tuple[int, ...] = (), transfers: tuple[Transfer, ...] = (), value: int | None = None
+        self, kind: StageKind, rule: str, sources: tuple[int, ...] = (), transfers: tuple[Transfer, ...] = (), value: int | None = None
     ) -> None:
         """Rules 48 and 53, then the stage is closed."""
         ledger = self.ledger
@@ -100,7 +96,7 @@ class _Count:
             left = sorted(ledger.continuing, key=lambda candidate: (-self.votes[candidate], candidate))
             ledger.elect_all(left, "53", "last-vacancies")
         ledger.close_stage(
-            kind,  # type: ignore[arg-type]
+            kind,
             rule,
             self.votes,
             non_transferable=self.non_transferable,
@@ -141,13 +137,12 @@ class _Count:
     def _exclude_lowest(self) -> None:
         """Rules 51 and 52; a guarded candidate is passed over."""
         ledger = self.ledger
-        lowest = min(self.votes[candidate] for candidate in ledger.continuing)
         free = ledger.excludable()
         fewest = min(self.votes[candidate] for candidate in free)
-        spared = [candidate for candidate in ledger.guarded if self.votes[candidate] < fewest or fewest > lowest == self.votes[candidate]]
+        spared = [candidate for candidate in sorted(ledger.guarded) if self.votes[candidate] < fewest]
         tied = [candidate for candidate in free if self.votes[candidate] == fewest]
         chosen = ledger.choose(tied, "fewest", "52", "excluded")
-        for candidate in sorted(spared):
+        for candidate in spared:
             ledger.say("guarded", "constraint", (candidate,), "passed-over", ledger.guarded[candidate])
         ledger.exclude((chosen,), "51")
         doomed, ledger.doomed = tuple(ledger.doomed), []
@@ -167,18 +162,16 @@ class _Count:
 
     def _deal(self, papers: range | list[int], value: int, takers: set[int] | frozenset[int], source: int = -1) -> list[Transfer]:
         """Every paper goes to the first of its choices who still takes papers, at this value; the others stop."""
-        heap = self.contest.papers
+        heap = self.papers
         parcels: dict[int, list[int]] = {candidate: [] for candidate in takers}
         counts = dict.fromkeys(takers, 0)
         stopped = 0
-        weight: int
-        ranking: Ranking
         for position in papers:
             weight, ranking = heap[position]
             for choice in ranking:
                 if choice in takers:
-                    parcels[choice].append(position)  # type: ignore[index]
-                    counts[choice] += weight  # type: ignore[index]
+                    parcels[choice].append(position)
+                    counts[choice] += weight
                     break
             else:
                 stopped += weight
@@ -210,5 +203,4 @@ def count(contest: Contest) -> Record:
     Raises:
         CountError: equal ranks on a paper, or a lot is needed and none was given.
     """
-    require_plain(contest, TITLE)
     return _Count(contest).run()
