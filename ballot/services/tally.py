@@ -8,6 +8,7 @@ still fits the head of the chain afterwards.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -56,6 +57,8 @@ from ballot.services.journal import Act, Actor, append
 from ballot.services.keys import Keys
 from ballot.services.lifecycle import election_of, in_state, report_damage
 from ballot.services.rights import Move, require
+from ballot.verifier.report import Outcome, Report
+from ballot.verifier.verify import verify_archive
 
 MAX_SUBMISSION_BYTES: Final = 256 * 1024 * 1024
 _BATCH: Final = 512  # ballots held at once while the tally is computed
@@ -423,13 +426,18 @@ def finish(database: Database, election_uuid: str, actor: Actor, now: datetime, 
 
 
 def publish(database: Database, election_uuid: str, actor: Actor, now: datetime, *, executor: Executor | None = None) -> Election:
-    """The result is public, after `finish` if that was not done yet. The whole stored archive is compared with its chain once more.
+    """The result is public, after `finish` if that was not done yet, and after our verifier accepted the whole archive as stored.
 
-    Raises: as `finish`; BoardDamagedError.
+    Raises: as `finish`; BoardDamagedError; VerificationError: the verifier refuses the archive, and the journal says so.
     """
     require(actor, Move.PUBLISH)
     finish(database, election_uuid, actor, now, executor=executor)
     last = board.check_storage(database, election_uuid)
+    report = verify(database, election_uuid, executor=executor)
+    if report.outcome is not Outcome.VERIFIED or report.height != last:
+        damage = BoardDamagedError(f"The archive is refused by the verifier: {report.sentence}", height=report.height or 0)
+        report_damage(database, election_uuid, damage, actor, now)
+        raise damage
     with database.write() as session:
         election = _at_head(session, election_uuid, last, ElectionState.TALLYING)
         election.state, election.published_at = ElectionState.PUBLISHED, now
@@ -437,6 +445,17 @@ def publish(database: Database, election_uuid: str, actor: Actor, now: datetime,
         details = {"height": last, "head": board.head_of(session, election_uuid).hash}
         append(session, election.meeting_id, Act.PUBLISHED, actor, now, election=election_uuid, details=details)
         return election
+
+
+def verify(database: Database, election_uuid: str, *, executor: Executor | None = None) -> Report:
+    """What our verifier says of the archive and companion file as they would be downloaded now."""
+    with tempfile.TemporaryFile() as file:
+        for piece in board.stream_archive(database, election_uuid)[1]:
+            file.write(piece)
+        file.seek(0)
+        with database.read() as session:
+            companion = board.companion_bytes(session, election_uuid)
+        return verify_archive(file, companion=companion, executor=executor)
 
 
 def open_practice(database: Database, keys: Keys, election_uuid: str, now: datetime, *, executor: Executor | None = None) -> None:
@@ -476,7 +495,7 @@ class QuestionOutcome:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Published:
     """A published result. `ballots` were counted, `electorate` could vote."""
 
     election: messages.Election
@@ -485,7 +504,7 @@ class Outcome:
     questions: tuple[QuestionOutcome, ...]
 
 
-def outcome(database: Database, election_uuid: str) -> Outcome:
+def outcome(database: Database, election_uuid: str) -> Published:
     """The published result, read from the checked archive. Raises: NotFoundError: nothing is published."""
     with database.read() as session:
         if election_of(session, election_uuid).state is not ElectionState.PUBLISHED:
@@ -501,7 +520,7 @@ def outcome(database: Database, election_uuid: str) -> Outcome:
         _question_outcome(question, rule, row)
         for question, rule, row in zip(state.setup.election.questions, rules, state.result.result, strict=True)
     ]
-    return Outcome(state.setup.election, state.sized.num_tallied, len(credentials.entries), tuple(outcomes))
+    return Published(state.setup.election, state.sized.num_tallied, len(credentials.entries), tuple(outcomes))
 
 
 def _question_outcome(question: Question, rule: dict[str, Any], row: Sequence[Any]) -> QuestionOutcome:
