@@ -134,7 +134,7 @@ def _open(args: argparse.Namespace) -> int:
         raise UnusableInputError(f"{args.out}: this file exists already and is left as it is.")
     opened, _ = _open_sealed(args.file, MERGE_KIND, args.passphrase_file)
     write_private(args.out, opened.data)
-    print(f"Wrote {args.out} ({plain(opened.about.get('members', '?'))} members). It holds everybody's code: delete it when the mails are sent.")
+    print(f"Wrote {args.out}. It holds everybody's code: delete it when the mails are sent.")
     return 0
 
 
