@@ -39,7 +39,7 @@ class Role(enum.Enum):
 
 OFFICERS = frozenset({Role.RETURNING_OFFICER, Role.DEPUTY, Role.MEMBERSHIP_SECRETARY, Role.OBSERVER})
 CONDUCT = frozenset({Role.RETURNING_OFFICER, Role.DEPUTY})  # may run a ballot
-KEEP_ROLL = frozenset({Role.RETURNING_OFFICER, Role.DEPUTY, Role.MEMBERSHIP_SECRETARY})
+KEEP_ROLL = frozenset({Role.RETURNING_OFFICER, Role.MEMBERSHIP_SECRETARY})  # may see and load the roll, and help a member
 
 
 class Guard(enum.Enum):
@@ -58,9 +58,7 @@ class Mark:
     half_way: bool  # open to an officer who has given the mailed code but not yet the second factor
 
 
-def open_to(
-    *roles: Role, guard: Guard = Guard.FORM, body: int = SMALL_BODY, half_way: bool = False
-) -> Callable[[View], View]:
+def open_to(*roles: Role, guard: Guard = Guard.FORM, body: int = SMALL_BODY, half_way: bool = False) -> Callable[[View], View]:
     """Mark a view with the roles that may open it; put it directly above the function."""
     if not roles:
         raise RuntimeError("a view is open to at least one role")
@@ -111,9 +109,7 @@ def check_request() -> None:
 def _check_forwarded_host() -> None:
     """A proxy that forwards another host name than ours is misled or misconfigured (ProxyFix is off by default)."""
     forwarded = request.headers.get("X-Forwarded-Host")
-    if forwarded is not None and any(
-        _without_port(name) not in current_app.config["TRUSTED_HOSTS"] for name in forwarded.split(",")
-    ):
+    if forwarded is not None and any(_without_port(name) not in current_app.config["TRUSTED_HOSTS"] for name in forwarded.split(",")):
         raise BadRequest("This address is not known here.")
 
 
@@ -137,9 +133,10 @@ def _check_role(mark: Mark) -> None:
     if visit is None or not (visit.complete or mark.half_way):
         raise SignInRequiredError("Please sign in first.")
     officer: Officer = visit.officer
-    if not {Role(word) for word in officer.roles} & mark.roles:
+    used = next((role for role in Role if role in mark.roles and role.value in officer.roles), None)
+    if used is None:
         raise WrongRoleError("Your role does not allow this page. The returning officer can tell you who may open it.")
-    g.officer = officer
+    g.officer, g.role = officer, used
 
 
 def _check_meant(guard: Guard) -> None:

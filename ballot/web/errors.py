@@ -111,9 +111,7 @@ def on_ballot_error(error: e.BallotError) -> Response:
 
 
 def on_csrf_error(_error: CSRFError) -> Response:
-    return answer(
-        400, "form-expired", "This form has been open too long or was sent twice. Go back, load the page again and retry."
-    )
+    return answer(400, "form-expired", "This form has been open too long or was sent twice. Go back, load the page again and retry.")
 
 
 def on_http_error(error: HTTPException) -> Response:

@@ -5,13 +5,15 @@ A form is a class with WTForms fields; `Page` below adds the hidden token. Templ
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask_wtf import FlaskForm
-from wtforms import Field, StringField, TextAreaField, ValidationError
-from wtforms.validators import InputRequired, Length
+from wtforms import DateField, Field, StringField, TextAreaField, ValidationError
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import DataRequired, InputRequired, Length
 
 UK = ZoneInfo("Europe/London")
 
@@ -44,16 +46,34 @@ def _stripped(text: str | None) -> str:
 
 def line(label: str, *, hint: str = "", missing: str, longest: int = 200, optional: bool = False, **more: Any) -> Field:
     """A field for one line of text. `missing` is what to read where it was left empty."""
-    required = [] if optional else [InputRequired(missing)]
+    required = [] if optional else [DataRequired(missing)]
     too_long = Length(max=longest, message=f"Make it {longest} characters or fewer.")
     return StringField(label, description=hint, filters=[_stripped], validators=[*required, plain_line, too_long], **more)
 
 
 def text(label: str, *, hint: str = "", missing: str = "", longest: int = 5000) -> Field:
     """A field for several lines; empty is fine unless `missing` says what to read then."""
-    required = [InputRequired(missing)] if missing else []
+    required = [DataRequired(missing)] if missing else []
     too_long = Length(max=longest, message=f"Make it {longest} characters or fewer.")
     return TextAreaField(label, description=hint, filters=[_stripped], validators=[*required, too_long])
+
+
+class _Day(DateField):  # type: ignore[misc]  # WTForms has no types
+    def process_formdata(self, valuelist: list[str]) -> None:
+        try:
+            super().process_formdata(valuelist)
+        except ValueError as error:
+            raise ValueError("That is not a date. Write it as 2026-03-20.") from error
+
+
+def day(label: str, *, missing: str, hint: str = "") -> Field:
+    """A field for a calendar day."""
+    return _Day(label, description=hint, validators=[InputRequired(missing)])
+
+
+def options(pairs: Iterable[tuple[str, str]]) -> list[SelectChoice]:
+    """Value and words of each option of a list or a set of radio buttons."""
+    return [SelectChoice(value, words) for value, words in pairs]
 
 
 def lines_of(text_field: str) -> list[str]:

@@ -174,17 +174,26 @@ def test_after_the_close_it_says_whether_a_vote_was_received(hall: Hall, voter: 
         voter.picture(name)
 
 
-def test_voting_that_closes_meanwhile_is_announced_and_a_late_vote_refused(hall: Hall, voter: Voter) -> None:
+def test_a_close_that_comes_near_is_announced(hall: Hall, voter: Voter) -> None:
     meeting = hall.meeting(draft("Motion 4", MOTION, closes_in=timedelta(minutes=9)), name="Short meeting").lock_and_open()
     voter.open(meeting.members[0].link)
     voter.press("Start")
     voter.wait_for("Voting closes in about 9 minutes.")
     voter.picture("7 closing soon")
+
+
+def test_a_vote_that_arrives_too_late_is_refused_with_the_seconds(hall: Hall, voter: Voter) -> None:
+    meeting = hall.meeting(draft("Motion 5", MOTION), name="Shorter meeting").lock_and_open()
+    closes = (hall.now + timedelta(seconds=15)).replace(microsecond=0)
+    meeting.set_close(meeting.uuids[0], closes)
+    voter.open(meeting.members[0].link)
+    voter.press("Start")
     voter.vote_on("For")
     voter.wait_for_heading("Check your vote")
-    meeting.set_close(meeting.uuids[0], hall.now - timedelta(seconds=40))
+    while hall.now < closes + timedelta(seconds=2):
+        time.sleep(0.2)
     voter.press("Cast my vote")
-    voter.wait_for("It was not counted.")
+    voter.wait_for("before your vote arrived. It was not counted.")
     voter.picture("7 too late")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from flask import Response, jsonify, request
@@ -12,7 +13,7 @@ from sqlmodel import Session
 from ballot.errors import MalformedError, PreconditionError, RefusedError
 from ballot.models import Election, ElectionState, Meeting
 from ballot.protocol.messages import QuestionNH, ThresholdParameters
-from ballot.services import board, tokens
+from ballot.services import board, lifecycle, tokens
 from ballot.services.clock import iso
 from ballot.services.mail import receipt as receipt_letter
 from ballot.web import site
@@ -76,7 +77,7 @@ def _election_json(election: Election) -> dict[str, Any]:
         "name": election.name,
         "state": _state(election.state),
         "opens": iso(election.opens_at),
-        "closes": iso(election.closes_at),
+        "closes": iso(_close(election)),
         "replace": setup.replace,
         "practice": election.practice,
         "questions": len(setup.election.questions),
@@ -89,6 +90,11 @@ def _election_json(election: Election) -> dict[str, Any]:
 def _state(state: ElectionState) -> str:
     """The booth tells apart before, during and after; how far the count is stands on the public pages."""
     return state.value if state in {ElectionState.LOCKED, ElectionState.OPEN, ElectionState.VOID} else ElectionState.CLOSED.value
+
+
+def _close(election: Election) -> datetime:
+    """When voting ends, or ended: an officer may have closed it early, with a public reason."""
+    return min(election.closes_at, election.closed_at or election.closes_at)
 
 
 def _key_holders(setup: board.Setup) -> tuple[int, int]:
@@ -116,13 +122,14 @@ def open_papers() -> Response:
         entry = tokens.member_of(db, claim)
         meeting = db.get_one(Meeting, claim.meeting_id)
         mine = board.elections_of(db, site().keys, entry)
+        closes = {election.uuid: _close(election) for election in lifecycle.elections_of(db, claim.meeting_id)}
     papers = [
         {
             "uuid": election.uuid,
             "name": election.name,
             "state": _state(election.state),
             "opens": iso(election.opens_at),
-            "closes": iso(election.closes_at),
+            "closes": iso(closes[election.uuid]),
             "replace": election.replace,
             "practice": election.practice,
             "fingerprint": election.fingerprint,

@@ -1,7 +1,8 @@
-"""The officers' pages: sign-in, meetings, rolls, elections and every move of their lives."""
+"""The officers' pages: sign-in, meetings, rolls, ballots and every move of their lives."""
 
 from flask import Blueprint
 
 bp = Blueprint("officer", __name__, url_prefix="/officer")
 
-from ballot.web.officer import sign_in  # noqa: E402, F401  the views register themselves on `bp`
+# The views register themselves on `bp`.
+from ballot.web.officer import elections, meetings, members, moves, registrar, rolls, sign_in  # noqa: E402, F401

@@ -44,6 +44,4 @@ def set_cookie(response: Response, value: str) -> None:
 
 def drop_cookie(response: Response) -> None:
     session.clear()
-    response.delete_cookie(
-        cookie_name(), path="/", secure=site().config.public_url.startswith("https:"), httponly=True, samesite="Strict"
-    )
+    response.delete_cookie(cookie_name(), path="/", secure=site().config.public_url.startswith("https:"), httponly=True, samesite="Strict")

@@ -77,7 +77,7 @@ def ask_for_link() -> AnyResponse | tuple[str, int]:
             officer, secret = made
             link = f"{site().config.public_url}/officer/sign-in/link#{secret}"
             minutes = int(officers.LINK_LIFE.total_seconds()) // 60
-            site().mailer.put(db, mail.sign_in(name=officer.name, address=officer.email, link=link, minutes=minutes), now)
+            site().mailer.put(db, mail.sign_in(name=officer.name, address=officer.email, link=link, code=secret, minutes=minutes), now)
     return redirect("/officer/sign-in/link", code=303)
 
 

@@ -273,6 +273,7 @@ async function cast(paper) {
     const outcome = await deliver(paper, ballot, quiet);
     quiet();
     settle(paper, outcome, ballot, tracker);
+    tick();
   } finally {
     quiet();
     window.removeEventListener("beforeunload", keepOpen);

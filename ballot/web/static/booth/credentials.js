@@ -40,14 +40,13 @@ export function publicCredential(uuid, code) {
 }
 
 /**
- * Prove to the service that we know the code behind a public credential, without telling it: a Schnorr proof under a
- * tag of its own, bound to the election and to a nonce that the service chose (ballot/protocol/proofs.py).
+ * Prove to the service that we know the code behind a public credential, without telling it: a Schnorr proof of its
+ * exponent s under a tag of its own, bound to the election and to a nonce that the service chose
+ * (ballot/protocol/proofs.py, prove_typed_code).
  */
-export function proveCode(uuid, code, nonce, rng) {
-  const s = secretExponent(uuid, code);
+export function proveTypedCode(uuid, nonce, s, rng) {
   const credential = pointText(power(G, s));
   const w = rng.scalar();
   const challenge = hashToScalar(`ballot-typed-code|${uuid}|${nonce}|${credential}|${pointText(power(G, w))}`);
-  const response = modQ(w - s * challenge);
-  return { credential, challenge: String(challenge), response: String(response) };
+  return { credential, challenge: String(challenge), response: String(modQ(w - s * challenge)) };
 }

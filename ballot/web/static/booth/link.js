@@ -6,11 +6,11 @@
  */
 export function parseLink(fragment) {
   const text = decodeURIComponentOrNothing(fragment.replace(/^#/, "")).trim();
-  const match = /^(.+)\.([1-9A-HJ-NP-Za-km-z]{5}-[1-9A-HJ-NP-Za-km-z]{6}-[1-9A-HJ-NP-Za-km-z]{5}-[1-9A-HJ-NP-Za-km-z]{6})$/.exec(text);
-  if (match === null) return null;
-  const [, token, code] = match;
+  const at = text.lastIndexOf(".");
+  const [token, code] = [text.slice(0, at), text.slice(at + 1)];
+  if (!/^\w{5}-\w{6}-\w{5}-\w{6}$/.test(code)) return null;
   const meeting = meetingOf(token);
-  return meeting === null ? null : { token, code, meeting };
+  return meeting && { token, code, meeting };
 }
 
 /** The meeting that a token names, or null if it is no whole token. */

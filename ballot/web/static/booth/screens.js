@@ -15,7 +15,7 @@ function help(address) {
 
 function tellUs(address, code) {
   const subject = encodeURIComponent(code ? `My vote, code ${code}` : "My vote");
-  return address ? h("a", { href: `mailto:${address}?subject=${subject}` }, texts.done.tell) : texts.done.tell;
+  return address ? h("a", { href: `mailto:${address}?subject=${subject}` }, texts.done.tell) : texts.done.reply;
 }
 
 function homeButton(home) {
@@ -214,6 +214,7 @@ export function question(paper, at, { wrong, several, again, next, announce }) {
   const form = h(
     "form",
     {
+      class: kind === "ranking" ? "wide" : null,
       novalidate: true,
       autocomplete: "off",
       onsubmit: (event) => {
@@ -365,7 +366,7 @@ export function closedMeeting(meeting, { look, contact }) {
 
 export function alarm(text, contact, code) {
   const t = texts.alarm;
-  return screen(t.title, h("div", { role: "alert" }, notice("bad", text)), code ? [p(t.code), codeBlock(code)] : null, p(t.tell, " ", tellUs(contact, code)), help(contact));
+  return screen(t.title, h("div", { role: "alert" }, notice("bad", text)), code ? [p(t.code), codeBlock(code)] : null, p(t.tell, " ", contact ? tellUs(contact, code) : null), help(contact));
 }
 
 export function noConnection(text, again) {

@@ -49,7 +49,6 @@ export const english = {
     states: {
       open: "Not voted yet",
       voted: "In the ballot box",
-      replace: "In the ballot box",
       locked: "Not open yet",
       closed: "Closed",
       void: "Called off",
@@ -156,20 +155,11 @@ export const english = {
     results: (moment) => `Voting closes ${spoken(moment)}. Results come after that.`,
     different: "Code in your e-mail different from this one?",
     tell: "Tell us",
+    reply: "Tell us: reply to that e-mail.",
     check: "Check my vote later",
     shared: "Is this a shared phone or computer? Press Finish: it clears everything from this page.",
     file: ({ election, code, time }) =>
-      [
-        "Your vote is in the ballot box.",
-        "",
-        `Ballot: ${election}`,
-        `Receipt code: ${code}`,
-        `Received: ${spoken(time)}`,
-        "",
-        "This code shows your vote is in the box. It does not show how you voted.",
-        "Keep the lines below: they are the ballot box's signed receipt.",
-        "",
-      ].join("\n"),
+      `Your vote is in the ballot box.\n\nBallot: ${election}\nReceipt code: ${code}\nReceived: ${spoken(time)}\n\nThe ballot box's signed receipt:\n`,
     fileName: (code) => `ballot-receipt-${code.replace(/[^A-Za-z0-9]/g, "").slice(-6)}.txt`,
   },
 

@@ -31,12 +31,8 @@ export function spokenHour(moment) {
   return `${hours % 12 || 12}${dotted}${hours < 12 ? "am" : "pm"}`;
 }
 
-/** "40 seconds", "1 minute", "3 minutes and 5 seconds", "2 hours" */
+/** "1 second", "40 seconds", "3 minutes" */
 export function duration(seconds) {
-  const whole = Math.max(0, Math.round(seconds));
-  const count = (number, unit) => `${number} ${unit}${number === 1 ? "" : "s"}`;
-  if (whole < 60) return count(whole, "second");
-  if (whole >= 7200) return count(Math.round(whole / 3600), "hour");
-  const rest = whole % 60;
-  return rest === 0 ? count(whole / 60, "minute") : `${count((whole - rest) / 60, "minute")} and ${count(rest, "second")}`;
+  const [number, unit] = seconds < 100 ? [Math.round(seconds), "second"] : [Math.round(seconds / 60), "minute"];
+  return `${number} ${unit}${number === 1 ? "" : "s"}`;
 }

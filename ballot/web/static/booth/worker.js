@@ -4,7 +4,7 @@
 
 import { encryptBallot } from "./ballot.js";
 import { sha256Hex } from "./hash.js";
-import { normaliseCode, proveCode, publicCredential } from "./credentials.js";
+import { normaliseCode, proveTypedCode, publicCredential, secretExponent } from "./credentials.js";
 import { parseElection } from "./election.js";
 import { shuffledOrder } from "./order.js";
 import { BrowserRng } from "./random.js";
@@ -30,7 +30,7 @@ const acts = {
 
   credential: ({ uuid, code }) => publicCredential(uuid, code),
 
-  proveCode: ({ uuid, code, nonce }) => proveCode(uuid, code, nonce, rng),
+  proveCode: ({ uuid, code, nonce }) => proveTypedCode(uuid, nonce, secretExponent(uuid, code), rng),
 
   sha256: ({ text }) => sha256Hex(text),
 };

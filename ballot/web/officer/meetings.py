@@ -1,0 +1,224 @@
+"""My ballots, and one meeting: its roll, its elections, its mails, and what comes next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import redirect, render_template
+from sqlmodel import Session, col, select
+from werkzeug.wrappers import Response as AnyResponse
+from wtforms import RadioField
+from wtforms.validators import InputRequired
+
+from ballot.errors import BallotError
+from ballot.models import Election, ElectionState, Meeting, Outbox, Roll
+from ballot.services import approvals, invitations, lifecycle
+from ballot.services.mail import State
+from ballot.web import site
+from ballot.web.access import CONDUCT, KEEP_ROLL, OFFICERS, open_to
+from ballot.web.forms import Form, line, options, text
+from ballot.web.officer import bp
+from ballot.web.officer.common import CodeForm, actor, code_is_right, meeting_of, rights
+
+
+class MeetingForm(Form):
+    name = line(
+        "Name of the meeting",
+        hint="As members know it, such as “2026 annual general meeting”. It stands in their e-mails.",
+        missing="Give the meeting a name",
+    )
+    two_people = RadioField(
+        "Do important acts need two people?",
+        description="Locking, closing early, publishing and declaring void, and sending a member a new link.",
+        choices=options([("yes", "Yes, a second officer confirms (recommended)"), ("no", "No, one officer is enough")]),
+        validators=[InputRequired("Choose whether important acts need two people")],
+    )
+    codes = RadioField(
+        "Who makes the members’ voting codes?",
+        choices=options(
+            [
+                ("site", "This site makes them and sends them by e-mail"),
+                ("secretary", "The membership secretary makes them on another computer, and this site never sees them"),
+            ]
+        ),
+        validators=[InputRequired("Choose who makes the voting codes")],
+    )
+
+
+class SendForm(CodeForm):
+    introduction = text(
+        "A few words at the start of the e-mail",
+        hint="Optional. The link, the code, the dates and the fingerprints are added below it.",
+        longest=3000,
+    )
+
+
+@dataclass(frozen=True)
+class Next:
+    """The one thing to do now."""
+
+    title: str
+    words: str
+    address: str = ""
+    button: str = ""
+
+
+@bp.get("/")
+@open_to(*OFFICERS)
+def my_ballots() -> str:
+    now = site().clock.now()
+    waiting: list[Any] = []
+    with site().database.read() as db:
+        shown = []
+        for meeting in lifecycle.meetings(db):
+            shown.append((meeting, db.get(Roll, meeting.id), lifecycle.elections_of(db, meeting.id)))
+            waiting += [a for a in approvals.pending(db, meeting.id, now) if a.given_at is None]
+    return render_template("officer/meetings.html", meetings=shown, waiting=waiting, **rights())
+
+
+@bp.get("/meetings/new")
+@open_to(*CONDUCT)
+def new_meeting() -> str:
+    return render_template("officer/meeting-new.html", form=MeetingForm())
+
+
+@bp.post("/meetings/new")
+@open_to(*CONDUCT)
+def make_meeting() -> AnyResponse | tuple[str, int]:
+    form = MeetingForm()
+    if form.validate():
+        try:
+            with site().database.write() as db:
+                meeting = lifecycle.make_meeting(
+                    db,
+                    form.name.data,
+                    actor(),
+                    site().clock.now(),
+                    split_trust=form.codes.data == "secretary",
+                    two_people=form.two_people.data == "yes",
+                )
+            return redirect(f"/officer/m/{meeting.id}", code=303)
+        except BallotError as error:
+            form.put_error("name", str(error))
+    return render_template("officer/meeting-new.html", form=form), 422
+
+
+@bp.get("/m/<base58:meeting_id>")
+@open_to(*OFFICERS)
+def one_meeting(meeting_id: str) -> str:
+    with site().database.read() as db:
+        meeting = meeting_of(db, meeting_id)
+        found = db.get(Roll, meeting_id)
+        elections = lifecycle.elections_of(db, meeting_id)
+        mails = site().mailer.counts(db, meeting_id)
+        next_ = next_step(db, meeting, found, elections, sent=sum(mails.values()))
+        can_send = bool(invitations.sendable(db, meeting_id)) and not meeting.split_trust
+    return render_template(
+        "officer/meeting.html", meeting=meeting, roll=found, elections=elections, mails=mails, next=next_, can_send=can_send, **rights()
+    )
+
+
+def next_step(db: Session, meeting: Meeting, found: Roll | None, elections: list[Election], *, sent: int) -> Next:
+    """What a returning officer would do now in this meeting."""
+    here = f"/officer/m/{meeting.id}"
+    if found is None:
+        return Next("upload the list of members", "It says who can vote in this meeting.", f"{here}/roll", "Upload the list")
+    if found.frozen_at is None:
+        words = f"{found.included} members can vote. Look at who is left out, then freeze the list."
+        return Next("freeze the list of members", words, f"{here}/roll", "Look at the list")
+    if not elections:
+        return Next(
+            "add a ballot",
+            "A motion, an officer’s post, a committee, or a question to choose from.",
+            f"{here}/elections/new",
+            "Add a ballot",
+        )
+    live = [e for e in elections if e.state not in {ElectionState.PUBLISHED, ElectionState.VOID}]
+    draft = next((e for e in live if e.state is ElectionState.DRAFT), None)
+    if draft is not None:
+        obstacles = lifecycle.obstacles(db, draft.uuid, site().clock.now())
+        words = f"“{draft.name}” is being prepared. {obstacles[0] if obstacles else 'It is ready to be locked.'}"
+        return Next(f"get “{draft.name}” ready", words, f"/officer/e/{draft.uuid}", "Go on")
+    if not sent and invitations.sendable(db, meeting.id):
+        if meeting.split_trust:
+            return Next(
+                "hand the links to the membership secretary",
+                "They add the codes and send the e-mails.",
+                f"{here}/registrar",
+                "Download the list of links",
+            )
+        return Next("send the voting e-mails", "Every ballot is locked. Each member gets one e-mail.", f"{here}/send", "Send the e-mails")
+    if live:
+        first = min(live, key=lambda e: (e.state is ElectionState.OPEN, e.closes_at))
+        return Next(f"go on with “{first.name}”", "", f"/officer/e/{first.uuid}", "Go on")
+    return Next("nothing", "Every ballot of this meeting is finished.")
+
+
+# --- the mails to members ---------------------------------------------------------------------------------------
+
+
+def _send_page(db: Session, meeting_id: str, form: SendForm) -> str:
+    meeting = meeting_of(db, meeting_id)
+    elections = invitations.sendable(db, meeting_id)
+    waiting = [e for e in lifecycle.elections_of(db, meeting_id) if e.state is ElectionState.DRAFT]
+    mails = site().mailer.counts(db, meeting_id)
+    reminder = any(e.state is ElectionState.OPEN for e in elections) and sum(mails.values()) > 0
+    return render_template(
+        "officer/send.html", meeting=meeting, elections=elections, drafts=waiting, mails=mails, form=form, reminder=reminder, **rights()
+    )
+
+
+@bp.get("/m/<base58:meeting_id>/send")
+@open_to(*CONDUCT)
+def send_page(meeting_id: str) -> str:
+    with site().database.read() as db:
+        return _send_page(db, meeting_id, SendForm())
+
+
+@bp.post("/m/<base58:meeting_id>/send")
+@open_to(*CONDUCT)
+def send(meeting_id: str) -> AnyResponse | tuple[str, int]:
+    return _send(meeting_id, reminder=False)
+
+
+@bp.post("/m/<base58:meeting_id>/remind")
+@open_to(*CONDUCT)
+def remind(meeting_id: str) -> AnyResponse | tuple[str, int]:
+    """To members who have not voted yet; one reminder a day at most, so the day is its number."""
+    return _send(meeting_id, reminder=True)
+
+
+def _send(meeting_id: str, *, reminder: bool) -> AnyResponse | tuple[str, int]:
+    form = SendForm()
+    now = site().clock.now()
+    if form.validate() and code_is_right(form):
+        try:
+            with site().database.write() as db:
+                invitations.send_links(
+                    db,
+                    site().config,
+                    site().keys,
+                    site().mailer,
+                    meeting_of(db, meeting_id).id,
+                    actor(),
+                    now,
+                    introduction=form.introduction.data,
+                    reminder=now.toordinal() if reminder else 0,
+                )
+            return redirect(f"/officer/m/{meeting_id}", code=303)
+        except BallotError as error:
+            form.put_error("code", str(error))
+    with site().database.read() as db:
+        return _send_page(db, meeting_id, form), 422
+
+
+@bp.post("/m/<base58:meeting_id>/retry")
+@open_to(*KEEP_ROLL)
+def retry(meeting_id: str) -> AnyResponse:
+    """Mails that failed, or whose fate is unknown, go again."""
+    with site().database.write() as db:
+        meeting_of(db, meeting_id)
+        stuck = select(Outbox.id).where(Outbox.meeting_id == meeting_id, col(Outbox.state).in_([State.FAILED, State.UNKNOWN]))
+        site().mailer.retry(db, db.exec(stuck).all(), site().clock.now())
+    return redirect(f"/officer/m/{meeting_id}", code=303)
