@@ -1,0 +1,320 @@
+"""What key-holders send is checked on arrival: wrong, early, late and second ones are refused with the reason."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import update
+
+from ballot.errors import (
+    BallotError,
+    InvalidCompanionError,
+    InvalidPartialDecryptionError,
+    InvalidShuffleError,
+    InvalidTrusteeError,
+    MalformedError,
+    NotAllowedError,
+    NotFoundError,
+    PreconditionError,
+)
+from ballot.models import Companion, ElectionState, table
+from ballot.protocol.companion import gen_companion
+from ballot.protocol.decryption import gen_partial_decryption
+from ballot.protocol.group import SeededRng
+from ballot.protocol.messages import PartialDecryption, Proof, Shuffle
+from ballot.services import board, journal, lifecycle, tally
+from ballot.services.tally import ranking_of
+from tests.services.world import MOTION, OFFICER, SECRETARY, World
+
+Closed = tuple[World, str, str]
+
+
+@pytest.fixture
+def closed(world: World) -> Closed:
+    """A closed election with six ballots, on a motion and a ranking."""
+    meeting = world.meeting(two_people=False)
+    uuid = world.election(meeting)
+    world.open(uuid)
+    for entry in world.members(meeting)[:6]:
+        world.cast(uuid, entry)
+    world.close(uuid)
+    return world, uuid, meeting.id
+
+
+@pytest.fixture
+def tallying(closed: Closed) -> Closed:
+    world, uuid, _ = closed
+    tally.begin(world.database, uuid, OFFICER, world.now)
+    return closed
+
+
+@pytest.fixture
+def shuffled(tallying: Closed) -> Closed:
+    world, uuid, _ = tallying
+    for owner in (1, 2):
+        tally.accept_shuffle(world.database, uuid, owner, world.shuffle(uuid, owner), world.now)
+    return tallying
+
+
+def types(world: World, uuid: str) -> list[str]:
+    return [event.type for event, _ in board.checked_events(world.database, uuid) if event.type != "Ballot"]
+
+
+def last_act(world: World, meeting: str) -> journal.Entry:
+    with world.database.read() as session:
+        return journal.entries(session, meeting)[-1]
+
+
+# --- begin --------------------------------------------------------------------------------------------------------
+
+
+def test_the_tally_begins_after_the_close_once_and_by_right(world: World, closed: Closed) -> None:
+    _, uuid, meeting = closed
+    with pytest.raises(NotAllowedError):
+        tally.begin(world.database, uuid, SECRETARY, world.now)
+    sized = tally.begin(world.database, uuid, OFFICER, world.now)
+    assert 6 == sized.num_tallied
+    assert "tally begun" == last_act(world, meeting).act
+    with pytest.raises(PreconditionError, match="tallying"):
+        tally.begin(world.database, uuid, OFFICER, world.now)
+    assert ["Setup", "EndBallots", "EncryptedTally"] == types(world, uuid)
+
+
+def test_two_officers_begin_at_once(closed: Closed) -> None:
+    world, uuid, _ = closed
+
+    def attempt(_: int) -> object:
+        try:
+            return tally.begin(world.database, uuid, OFFICER, world.now)
+        except PreconditionError as error:
+            return error
+
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(attempt, range(2)))
+    assert 1 == sum(isinstance(answer, PreconditionError) for answer in answers)
+    assert 1 == types(world, uuid).count("EncryptedTally")
+
+
+def test_fewer_ballots_than_promised_are_not_opened(world: World) -> None:
+    meeting = world.meeting(two_people=False)
+    uuid = world.election(meeting, questions=(MOTION,))
+    world.open(uuid)
+    for entry in world.members(meeting)[:4]:
+        world.cast(uuid, entry, [(0, 1, 0)])
+    world.close(uuid)
+    with pytest.raises(PreconditionError, match="Only 4 ballots"):
+        tally.begin(world.database, uuid, OFFICER, world.now)
+
+
+# --- shuffles -----------------------------------------------------------------------------------------------------
+
+
+def test_shuffles_end_by_themselves_after_the_last_one_needed(tallying: Closed) -> None:
+    world, uuid, meeting = tallying
+    assert ("2 more of key-holders 1 to 3",) == tally.steps(world.database, uuid).waiting_for
+    first = world.shuffle(uuid, 2)
+    tally.accept_shuffle(world.database, uuid, 2, first, world.now)
+    tally.accept_shuffle(world.database, uuid, 2, first, world.now)  # sent again after a lost connection
+    found = tally.steps(world.database, uuid)
+    assert ((2,), False) == (found.shuffled, found.shuffles_ended)
+    tally.accept_shuffle(world.database, uuid, 3, world.shuffle(uuid, 3), world.now)
+    assert ["Setup", "EndBallots", "EncryptedTally", "Shuffle", "Shuffle", "EndShuffles"] == types(world, uuid)
+    assert "shuffles ended" == last_act(world, meeting).act
+
+
+def test_a_shuffle_of_an_outdated_tally_is_refused_and_on_the_record(tallying: Closed) -> None:
+    world, uuid, meeting = tallying
+    one, two = world.shuffle(uuid, 1), world.shuffle(uuid, 2)
+    tally.accept_shuffle(world.database, uuid, 1, one, world.now)
+    with pytest.raises(InvalidShuffleError) as caught:
+        tally.accept_shuffle(world.database, uuid, 2, two, world.now)
+    assert "trustee 2" == caught.value.blame
+    entry = last_act(world, meeting)
+    assert ("key-holder's message refused", 2) == (entry.act, entry.details["key-holder"])
+    assert 1 == types(world, uuid).count("Shuffle")
+
+
+def test_two_shuffles_at_once_are_one(tallying: Closed) -> None:
+    world, uuid, _ = tallying
+    shuffles = {owner: world.shuffle(uuid, owner) for owner in (1, 2)}
+
+    def attempt(owner: int) -> object:
+        try:
+            return tally.accept_shuffle(world.database, uuid, owner, shuffles[owner], world.now)
+        except BallotError as error:
+            return error
+
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(attempt, (1, 2)))
+    assert 1 == answers.count(None)
+    assert 1 == types(world, uuid).count("Shuffle")
+
+
+def test_a_wrong_shuffle_is_refused(tallying: Closed) -> None:
+    world, uuid, _ = tallying
+    good = world.shuffle(uuid, 1)
+    parsed = Shuffle.parse(good)
+    swapped = replace(parsed, ciphertexts=(tuple(reversed(parsed.ciphertexts[0])),))
+    for data, error in (
+        (swapped.to_bytes(), InvalidShuffleError),
+        (replace(parsed, ciphertexts=(parsed.ciphertexts[0][:-1],)).to_bytes(), InvalidShuffleError),
+        (replace(parsed, ciphertexts=(), proofs=()).to_bytes(), InvalidShuffleError),
+        (good + b" ", MalformedError),
+        (b"", MalformedError),
+        (b"\x00\xff", MalformedError),
+    ):
+        with pytest.raises(error):
+            tally.accept_shuffle(world.database, uuid, 1, data, world.now)
+    with pytest.raises(InvalidTrusteeError):
+        tally.accept_shuffle(world.database, uuid, 4, good, world.now)
+    assert 0 == types(world, uuid).count("Shuffle")
+
+
+def test_one_key_holder_shuffles_once_and_nobody_after_the_end(shuffled: Closed) -> None:
+    world, uuid, _ = shuffled
+    for owner in (1, 3):
+        with pytest.raises(PreconditionError, match="ended"):
+            tally.accept_shuffle(world.database, uuid, owner, world.shuffle(uuid, owner), world.now)
+
+
+def test_a_second_shuffle_of_one_key_holder_is_refused(tallying: Closed) -> None:
+    world, uuid, _ = tallying
+    tally.accept_shuffle(world.database, uuid, 1, world.shuffle(uuid, 1), world.now)
+    with pytest.raises(PreconditionError, match="already"):
+        tally.accept_shuffle(world.database, uuid, 1, world.shuffle(uuid, 1), world.now)
+
+
+def test_nothing_is_accepted_before_the_tally_or_where_nothing_is_ranked(world: World, closed: Closed) -> None:
+    _, uuid, _ = closed
+    with pytest.raises(PreconditionError, match="not begun"):
+        tally.accept_shuffle(world.database, uuid, 1, b"{}", world.now)
+    with pytest.raises(NotFoundError):
+        tally.accept_shuffle(world.database, "1" * 14, 1, b"{}", world.now)
+
+
+# --- shares -------------------------------------------------------------------------------------------------------
+
+
+def test_a_share_before_the_shuffles_ended_is_refused(tallying: Closed) -> None:
+    world, uuid, _ = tallying
+    with pytest.raises(PreconditionError, match="shuffled yet"):
+        tally.accept_decryption(world.database, uuid, 1, *world.share(uuid, 1), world.now)
+
+
+def test_a_wrong_share_is_refused_and_the_key_holder_named(shuffled: Closed) -> None:
+    world, uuid, meeting = shuffled
+    data, companion = world.share(uuid, 1)
+    theirs, their_companion = world.share(uuid, 2)
+    partial = PartialDecryption.parse(data)
+    bent = replace(partial, decryption_proofs=((Proof(1, 1), *partial.decryption_proofs[0][1:]), *partial.decryption_proofs[1:]))
+    for share, proofs, error in (
+        (theirs, their_companion, InvalidPartialDecryptionError),
+        (bent.to_bytes(), companion, InvalidPartialDecryptionError),
+        (data, b"", InvalidCompanionError),
+        (data, their_companion, MalformedError),
+        (data, companion[:-1], MalformedError),
+        (b"[]", companion, MalformedError),
+    ):
+        with pytest.raises(error):
+            tally.accept_decryption(world.database, uuid, 1, share, proofs, world.now)
+        assert ("key-holder's message refused", 1) == ((entry := last_act(world, meeting)).act, entry.details["key-holder"])
+    assert 0 == types(world, uuid).count("PartialDecryption")
+
+
+def test_noise_under_a_v1_proof_that_holds_is_refused_by_the_companion_proof(shuffled: Closed) -> None:
+    """threats 1.3: with the key, a factor of one's own choice has a v1 proof that holds; the companion proof does not."""
+    world, uuid, _ = shuffled
+    setup, sealed, secret = board.load_setup(world.database, uuid), tally.current_tally(world.database, uuid), world.secrets[uuid, 1]
+    partial = gen_partial_decryption(setup.election.fingerprint, sealed, secret, world.rng)
+    from ballot.protocol.group import G, Q, hash_to_scalar
+
+    # choose the commitments first, then the factor that makes the equation hold
+    alpha = sealed.ciphertexts[0][0].alpha
+    w, noise = 7, G**1234
+    a, b = G**w, alpha**w * noise
+    challenge = hash_to_scalar(f"decrypt|{setup.election.fingerprint}|{G**secret}|{a},{b}")
+    response = (w - secret * challenge) % Q
+    factor = (b / alpha**response) ** pow(challenge, -1, Q)
+    rows = partial.decryption_factors
+    noisy = replace(
+        partial,
+        decryption_factors=((factor, *rows[0][1:]), *rows[1:]),
+        decryption_proofs=((Proof(challenge, response), *partial.decryption_proofs[0][1:]), *partial.decryption_proofs[1:]),
+    )
+    companion = gen_companion(setup.election, sealed, secret, noisy, SeededRng(b"c"), owner=1)
+    with pytest.raises(InvalidCompanionError) as caught:
+        tally.accept_decryption(world.database, uuid, 1, noisy.to_bytes(), companion.to_bytes(), world.now)
+    assert (1, 0, 0) == (caught.value.trustee, caught.value.question, caught.value.answer)
+
+
+def test_the_result_waits_for_enough_shares_and_takes_more_until_then(shuffled: Closed) -> None:
+    world, uuid, _ = shuffled
+    data, companion = world.share(uuid, 3)
+    tally.accept_decryption(world.database, uuid, 3, data, companion, world.now)
+    tally.accept_decryption(world.database, uuid, 3, data, companion, world.now)  # sent again
+    with pytest.raises(PreconditionError, match="still missing 1 more of key-holders 1 to 3"):
+        tally.finish(world.database, uuid, OFFICER, world.now)
+    with pytest.raises(PreconditionError, match="already"):
+        tally.accept_decryption(world.database, uuid, 3, *world.share(uuid, 3), world.now)
+    for owner in (1, 2):
+        tally.accept_decryption(world.database, uuid, owner, *world.share(uuid, owner), world.now)
+    first = tally.finish(world.database, uuid, OFFICER, world.now)
+    assert first == tally.finish(world.database, uuid, OFFICER, world.now)
+    assert 1 == types(world, uuid).count("Result")
+    with pytest.raises(NotFoundError):
+        tally.outcome(world.database, uuid)  # computed is not published
+    tally.publish(world.database, uuid, OFFICER, world.now)
+    assert 6 == tally.outcome(world.database, uuid).ballots
+    with pytest.raises(PreconditionError):
+        tally.publish(world.database, uuid, OFFICER, world.now)
+
+
+def test_after_the_result_no_share_and_no_void(shuffled: Closed) -> None:
+    world, uuid, _ = shuffled
+    late = world.share(uuid, 2)
+    for owner in (1, 3):
+        tally.accept_decryption(world.database, uuid, owner, *world.share(uuid, owner), world.now)
+    tally.publish(world.database, uuid, OFFICER, world.now)
+    with pytest.raises(PreconditionError, match="published"):
+        tally.accept_decryption(world.database, uuid, 2, *late, world.now)
+    with world.database.write() as session, pytest.raises(PreconditionError):
+        lifecycle.void(session, uuid, "too late", OFFICER, world.now)
+
+
+def test_a_companion_swapped_in_the_database_is_not_published(shuffled: Closed) -> None:
+    world, uuid, _ = shuffled
+    for owner in (1, 3):
+        tally.accept_decryption(world.database, uuid, owner, *world.share(uuid, owner), world.now)
+    other = world.share(uuid, 1)[1]
+    companions = table(Companion)
+    bent = other.replace(b'"response":"', b'"response":"1', 1)
+    with world.database.write_connection() as connection:
+        connection.execute(update(companions).where(companions.c.owner == 1).values(content=bent))
+    with pytest.raises(BallotError):
+        tally.publish(world.database, uuid, OFFICER, world.now)
+    with world.database.read() as session:
+        assert ElectionState.TALLYING is lifecycle.election_of(session, uuid).state
+
+
+def test_a_practice_key_is_for_practice_only(shuffled: Closed) -> None:
+    world, uuid, _ = shuffled
+    with pytest.raises(PreconditionError):
+        tally.open_practice(world.database, world.keys, uuid, world.now)
+
+
+@pytest.mark.parametrize(
+    ("values", "order"),
+    [((1, 2, 0), (0, 1)), ((0, 0, 0), ()), ((2, 0, 1), (2, 0))] + [(v, None) for v in ((1, 1, 0), (0, 2, 0), (1, 3, 0), (255, 0, 0))],
+)
+def test_a_ranking_uses_the_first_ranks_once_each(values: tuple[int, ...], order: tuple[int, ...] | None) -> None:
+    assert order == ranking_of(values)
+
+
+def test_void_stops_the_tally(tallying: Closed) -> None:
+    world, uuid, _ = tallying
+    with world.database.write() as session:
+        lifecycle.void(session, uuid, "two motions were mixed up", OFFICER, world.now)
+    with pytest.raises(PreconditionError, match="void"):
+        tally.accept_shuffle(world.database, uuid, 1, world.shuffle(uuid, 1), world.now)
