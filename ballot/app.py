@@ -10,14 +10,21 @@ from urllib.parse import urlsplit
 from flask import Flask, g
 from flask_wtf import CSRFProtect
 from jinja2 import StrictUndefined
+from werkzeug.routing import BaseConverter
 
 from ballot.config import Config
-from ballot.services.clock import Clock, SystemClock, spoken, spoken_hour
+from ballot.services.clock import Clock, SystemClock
 from ballot.services.database import Database
 from ballot.services.keys import Keys
 from ballot.services.mail import Mailer
-from ballot.web import access, assets, errors, headers
+from ballot.web import access, assets, errors, headers, words
 from ballot.web.access import Role, open_to
+
+
+class Base58(BaseConverter):
+    """The part of an address that names an election or a meeting."""
+
+    regex = "[1-9A-HJ-NP-Za-km-z]{10,40}"
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,7 @@ def create_app(config: Config, *, clock: Clock | None = None, database: Database
         WTF_CSRF_TIME_LIMIT=12 * 3600,
         SEND_FILE_MAX_AGE_DEFAULT=365 * 24 * 3600,  # assets.asset puts the hash into the address
     )
+    app.url_map.converters["base58"] = Base58
     app.extensions["ballot"] = Site(
         config=config,
         clock=clock or SystemClock(),
@@ -75,7 +83,7 @@ def create_app(config: Config, *, clock: Clock | None = None, database: Database
     app.jinja_env.globals.update(
         asset=assets.asset, integrity=assets.integrity, organisation=config.organisation, public_url=config.public_url
     )
-    app.jinja_env.filters.update(spoken=spoken, spoken_hour=spoken_hour, role_name=lambda word: word.replace("-", " ").capitalize())
+    words.install(app)
     app.context_processor(_officer)
     CSRFProtect(app)
     app.before_request(access.check_request)

@@ -1,0 +1,156 @@
+"""Sending the members' links: one mail a member for all of a meeting's elections, each made at the moment it is queued."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlmodel import Session, col, select
+
+from ballot.config import Config
+from ballot.errors import PreconditionError
+from ballot.models import Cast, Election, ElectionState, Electorate, Meeting, RollEntry, Trustee
+from ballot.services import lifecycle, mail, registrar, roll, tokens
+from ballot.services.journal import Act, Actor, append
+from ballot.services.keys import Keys
+from ballot.services.mail import Mailer
+from ballot.services.rights import Move, require
+from ballot.services.rights import Move, require
+
+
+def sendable(session: Session, meeting_id: str) -> list[Election]:
+    """The meeting's elections whose links can go out: locked or open."""
+    return [e for e in lifecycle.elections_of(session, meeting_id) if e.state in {ElectionState.LOCKED, ElectionState.OPEN}]
+
+
+def expiry(config: Config, elections: Sequence[Election], now: datetime) -> datetime:
+    """When links sent now end: never before the day after the last close."""
+    return max(now + timedelta(days=config.token_days), max(e.closes_at for e in elections) + timedelta(days=1))
+
+
+def send_links(
+    session: Session,
+    config: Config,
+    keys: Keys,
+    mailer: Mailer,
+    meeting_id: str,
+    actor: Actor,
+    now: datetime,
+    *,
+    introduction: str = "",
+    reminder: int = 0,
+) -> int:
+    """Every member of these electorates has a mail waiting, and this is how many are new. Asking twice queues nothing twice.
+
+    A reminder (1, 2, …) goes only to members who have not voted in every open election of theirs.
+
+    Raises:
+        NotAllowedError: this role sends no mail.
+        PreconditionError: no election is locked or open, or the meeting's codes are made by the registrar, who merges the mail.
+    """
+    require(actor, Move.OPEN)
+    meeting = session.get_one(Meeting, meeting_id)
+    elections = sendable(session, meeting_id)
+    if not elections:
+        raise PreconditionError("No ballot of this meeting is locked yet, so there is nothing to send.")
+    mine = _electorates(session, elections)
+    voted = _complete(session, elections, mine) if reminder else frozenset()
+    queued = 0
+    for entry in roll.members(session, meeting_id):
+        if entry.withdrawn or entry.handle not in mine or entry.handle in voted:
+            continue
+        papers = [e for e in elections if e.uuid in mine[entry.handle]]
+        letter = _letter(session, config, keys, meeting, entry, papers, now, introduction=introduction, reminder=reminder)
+        queued += mailer.put(session, letter, now).due_at == now
+    details = {"mails": queued, "elections": [e.uuid for e in elections], **({"reminder": reminder} if reminder else {})}
+    append(session, meeting_id, Act.REMINDER_SENT if reminder else Act.LINKS_SENT, actor, now, details=details)
+    return queued
+
+
+def send_one(session: Session, config: Config, keys: Keys, mailer: Mailer, entry: RollEntry, now: datetime) -> bool:
+    """One member's link again, as it stands now; False where none of the elections is theirs. The caller decides whether to tell."""
+    elections = sendable(session, entry.meeting_id)
+    mine = _electorates(session, elections).get(entry.handle, frozenset())
+    if entry.withdrawn or entry.reason or not mine:
+        return False
+    meeting = session.get_one(Meeting, entry.meeting_id)
+    letter = _letter(session, config, keys, meeting, entry, [e for e in elections if e.uuid in mine], now)
+    mailer.put(session, replace(letter, key=f"{letter.key}/sent again/{int(now.timestamp())}"), now)
+    return True
+
+
+def send_trustee_link(session: Session, config: Config, keys: Keys, mailer: Mailer, trustee: Trustee, task: str, now: datetime) -> None:
+    """A key-holder's link, with what is asked of them now, waits to be sent."""
+    election = session.get_one(Election, trustee.election_uuid)
+    link = f"{config.public_url}/trustee/{election.uuid}/{trustee.number}#{tokens.make_trustee_token(keys, trustee)}"
+    letter = mail.trustee_link(
+        meeting_id=election.meeting_id,
+        election=election.name,
+        election_uuid=election.uuid,
+        number=trustee.number,
+        generation=trustee.generation,
+        name=trustee.name,
+        address=trustee.email,
+        link=link,
+        closes=election.closes_at,
+        task=task,
+        practice=election.practice,
+    )
+    mailer.put(session, letter, now)
+
+
+def _electorates(session: Session, elections: Sequence[Election]) -> dict[str, frozenset[str]]:
+    """Handle → the elections among these in which that member may vote."""
+    rows = session.exec(
+        select(Electorate.handle, Electorate.election_uuid).where(col(Electorate.election_uuid).in_([e.uuid for e in elections]))
+    ).all()
+    found: dict[str, set[str]] = {}
+    for handle, uuid in rows:
+        found.setdefault(handle, set()).add(uuid)
+    return {handle: frozenset(uuids) for handle, uuids in found.items()}
+
+
+def _complete(session: Session, elections: Sequence[Election], mine: dict[str, frozenset[str]]) -> frozenset[str]:
+    """The members who have voted in every open election of theirs."""
+    open_now = {e.uuid for e in elections if e.state is ElectionState.OPEN}
+    rows = session.exec(
+        select(Electorate.handle, Electorate.election_uuid)
+        .join(Cast, (col(Cast.election_uuid) == col(Electorate.election_uuid)) & (col(Cast.credential) == col(Electorate.credential)))
+        .where(col(Electorate.election_uuid).in_(open_now), Cast.ordinal == 0)
+    ).all()
+    done: dict[str, set[str]] = {}
+    for handle, uuid in rows:
+        done.setdefault(handle, set()).add(uuid)
+    return frozenset(handle for handle, uuids in mine.items() if uuids & open_now <= done.get(handle, set()))
+
+
+def _letter(
+    session: Session,
+    config: Config,
+    keys: Keys,
+    meeting: Meeting,
+    entry: RollEntry,
+    elections: Sequence[Election],
+    now: datetime,
+    *,
+    introduction: str = "",
+    reminder: int = 0,
+) -> mail.Letter:
+    link = registrar.voting_link(session, config, keys, entry, expiry(config, elections, now))
+    return mail.invitation(
+        meeting_id=meeting.id,
+        meeting=meeting.name,
+        handle=entry.handle,
+        generation=entry.generation,
+        name=entry.name,
+        address=entry.email,
+        link=link.url,
+        code=link.code,
+        opens=min(e.opens_at for e in elections),
+        closes=max(e.closes_at for e in elections),
+        elections=[mail.Asked(e.name, e.fingerprint) for e in elections],
+        introduction=introduction,
+        practice=all(e.practice for e in elections),
+        reminder=reminder,
+    )

@@ -1,0 +1,502 @@
+"""One ballot: what is asked, when, by whom it can be opened, and the list of tasks with its one next action."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import abort, redirect, render_template
+from sqlmodel import Session
+from werkzeug.wrappers import Response as AnyResponse
+from wtforms import BooleanField, SelectField, TimeField
+from wtforms.validators import InputRequired
+
+from ballot.errors import BallotError
+from ballot.models import Election, ElectionState, Meeting, Roll, Trustee
+from ballot.protocol.messages import MAX_CHOICES_RANKED, Question, QuestionNH
+from ballot.services import board, invitations, lifecycle, roll, trustees
+from ballot.services.clock import spoken
+from ballot.services.lifecycle import ElectionDraft
+from ballot.services.trustees import Person
+from ballot.web import site
+from ballot.web.access import CONDUCT, OFFICERS, open_to
+from ballot.web.forms import UK, Form, day, from_uk, line, lines_of, options, text
+from ballot.web.officer import bp
+from ballot.web.officer.common import actor, election_of, meeting_of, rights
+from ballot.web.officer.questions import KINDS, QuestionForm, kind_of
+from ballot.web.rules import effect_words, rule_words
+from ballot.web.words import section
+
+
+class _Time(TimeField):  # type: ignore[misc]  # WTForms has no types
+    def process_formdata(self, valuelist: list[str]) -> None:
+        try:
+            super().process_formdata(valuelist)
+        except ValueError as error:
+            raise ValueError("That is not a time. Write it as 17:00.") from error
+
+
+class DetailsForm(Form):
+    name = line("Name of the ballot", hint="Such as “Election of the Treasurer” or “Motions”.", missing="Give the ballot a name")
+    description = text("A few words for members", hint="Optional. It stands above the questions.", longest=5000)
+    electorate = SelectField("Who can vote?")
+    opens_on = day("Voting opens on", missing="Give the day when voting opens")
+    opens_at = _Time("at (UK time)", validators=[InputRequired("Give the time when voting opens")])
+    closes_on = day("Voting closes on", missing="Give the day when voting closes")
+    closes_at = _Time("at (UK time)", validators=[InputRequired("Give the time when voting closes")])
+    replace = BooleanField(
+        "Members can change their vote until voting closes", description="Only the last vote counts. Otherwise a vote is final."
+    )
+    practice = BooleanField(
+        "This is a practice ballot",
+        description="It says PRACTICE on every page and in every e-mail, and nothing in it counts. This site holds its key.",
+    )
+
+    def offer(self, db: Session, meeting_id: str) -> None:
+        """The parts of the roll that may be an electorate of their own."""
+        found = roll.sections(db, meeting_id)
+        self.electorate.choices = [
+            ("", "All full members"),
+            *((word, f"{section(word)}: {number} members") for word, number in found.items()),
+        ]
+
+    def times(self) -> tuple[datetime, datetime] | None:
+        """Both moments in UTC, or None with the errors in place."""
+        found = []
+        for on, at in (("opens_on", "opens_at"), ("closes_on", "closes_at")):
+            try:
+                found.append(from_uk(self[on].data.isoformat(), self[at].data.strftime("%H:%M")))
+            except ValueError as error:
+                self.put_error(at, f"Choose another time: {error}.")
+                return None
+        return found[0], found[1]
+
+
+def _details(election: Election) -> dict[str, Any]:
+    """What the form holds for an election made before."""
+    opens, closes = election.opens_at.astimezone(UK), election.closes_at.astimezone(UK)
+    return {
+        "name": election.name,
+        "description": election.config["description"],
+        "electorate": election.config["electorate"],
+        "opens_on": opens.date(),
+        "opens_at": opens.time(),
+        "closes_on": closes.date(),
+        "closes_at": closes.time(),
+        "replace": election.replace,
+        "practice": election.practice,
+    }
+
+
+# --- making one -------------------------------------------------------------------------------------------------
+
+
+@bp.get("/m/<base58:meeting_id>/elections/new")
+@open_to(*CONDUCT)
+def choose_kind(meeting_id: str) -> str:
+    with site().database.read() as db:
+        return render_template(
+            "officer/choose-kind.html",
+            meeting=meeting_of(db, meeting_id),
+            kinds=KINDS.values(),
+            base=f"/officer/m/{meeting_id}/elections/new",
+        )
+
+
+@bp.get("/m/<base58:meeting_id>/elections/new/<string:kind>")
+@open_to(*CONDUCT)
+def new_election(meeting_id: str, kind: str) -> str:
+    with site().database.read() as db:
+        meeting = meeting_of(db, meeting_id)
+        form = DetailsForm(formdata=None)
+        form.offer(db, meeting_id)
+    return _new_page(meeting, kind, form, _kind(kind)(formdata=None, prefix="question-"))
+
+
+@bp.post("/m/<base58:meeting_id>/elections/new/<string:kind>")
+@open_to(*CONDUCT)
+def make_election(meeting_id: str, kind: str) -> AnyResponse | tuple[str, int]:
+    question_form = _kind(kind)(prefix="question-")
+    with site().database.read() as db:
+        meeting = meeting_of(db, meeting_id)
+        form = DetailsForm()
+        form.offer(db, meeting_id)
+    question = _question(question_form)
+    times = form.times() if form.validate() else None
+    if question is not None and times is not None:
+        draft = ElectionDraft(
+            name=form.name.data,
+            questions=(question[0],),
+            opens_at=times[0],
+            closes_at=times[1],
+            description=form.description.data,
+            rules=(question[1],),
+            electorate=form.electorate.data,
+            replace=form.replace.data,
+            practice=form.practice.data,
+        )
+        try:
+            with site().database.write() as db:
+                election = lifecycle.make_election(db, meeting_id, draft, actor(), site().clock.now())
+            return redirect(f"/officer/e/{election.uuid}", code=303)
+        except BallotError as error:
+            _place_error(form, question_form, error)
+    return _new_page(meeting, kind, form, question_form), 422
+
+
+def _new_page(meeting: Meeting, kind: str, form: DetailsForm, question_form: QuestionForm) -> str:
+    return render_template("officer/election-new.html", meeting=meeting, kind=kind, form=form, question=question_form, **rights())
+
+
+def _kind(word: str) -> type[QuestionForm]:
+    if word not in KINDS:
+        abort(404)
+    return KINDS[word]
+
+
+def _question(form: QuestionForm) -> tuple[Question, dict[str, Any]] | None:
+    """The question that was typed, checked as the service will check it; or None with the errors in place."""
+    if not form.validate():
+        return None
+    try:
+        question, rule = form.question()
+        lifecycle.check_questions([question], [rule])
+    except BallotError as error:
+        form.put_error("choices" if "choices" in form else "wording", str(error).removeprefix("Question 1: "))
+        return None
+    return question, rule
+
+
+def _place_error(form: DetailsForm, question_form: QuestionForm | None, error: BallotError) -> None:
+    """A refusal of the service stands where the officer can do something about it."""
+    words = str(error)
+    if "close" in words.casefold():
+        form.put_error("closes_on", words)
+    elif words.startswith("Question") and question_form is not None:
+        question_form.put_error("wording", words)
+    elif "description" in words.casefold():
+        form.put_error("description", words)
+    else:
+        form.put_error("name", words)
+
+
+# --- changing a draft -------------------------------------------------------------------------------------------
+
+
+@bp.get("/e/<base58:uuid>/details")
+@open_to(*CONDUCT)
+def edit_details(uuid: str) -> str:
+    with site().database.read() as db:
+        election = election_of(db, uuid)
+        form = DetailsForm(formdata=None, data=_details(election))
+        form.offer(db, election.meeting_id)
+    return render_template("officer/details.html", election=election, form=form)
+
+
+@bp.post("/e/<base58:uuid>/details")
+@open_to(*CONDUCT)
+def save_details(uuid: str) -> AnyResponse | tuple[str, int]:
+    with site().database.read() as db:
+        election = election_of(db, uuid)
+        form = DetailsForm()
+        form.offer(db, election.meeting_id)
+    times = form.times() if form.validate() else None
+    if times is not None:
+        draft = replace(
+            lifecycle.draft_of(election),
+            name=form.name.data,
+            description=form.description.data,
+            electorate=form.electorate.data,
+            opens_at=times[0],
+            closes_at=times[1],
+            replace=form.replace.data,
+            practice=form.practice.data,
+        )
+        try:
+            with site().database.write() as db:
+                lifecycle.change_election(db, uuid, draft, actor(), site().clock.now())
+            return redirect(f"/officer/e/{uuid}", code=303)
+        except BallotError as error:
+            _place_error(form, None, error)
+    return render_template("officer/details.html", election=election, form=form), 422
+
+
+@bp.get("/e/<base58:uuid>/questions")
+@open_to(*OFFICERS)
+def questions(uuid: str) -> str:
+    with site().database.read() as db:
+        election = election_of(db, uuid)
+    draft = lifecycle.draft_of(election)
+    return render_template(
+        "officer/questions.html", election=election, questions=with_words(draft.questions, draft.rules), kinds=KINDS.values(), **rights()
+    )
+
+
+def with_words(asked: Sequence[Question], rules: Sequence[Any]) -> list[dict[str, Any]]:
+    listed = []
+    for i, question in enumerate(asked):
+        rule = rules[i] if i < len(rules) else {}
+        listed.append(
+            {
+                "title": question.question,
+                "answers": question.answers,
+                "rule": rule_words(rule, question),
+                "effect": effect_words(rule) if rule.get("rule") == "motion" else "",
+                "ranked": isinstance(question, QuestionNH),
+                "kind": KINDS[kind_of(question, rule)].title,
+            }
+        )
+    return listed
+
+
+@bp.get("/e/<base58:uuid>/questions/new/<string:kind>")
+@open_to(*CONDUCT)
+def new_question(uuid: str, kind: str) -> str:
+    with site().database.read() as db:
+        election = election_of(db, uuid)
+    return render_template("officer/question.html", election=election, question=_kind(kind)(formdata=None, prefix="question-"), number=None)
+
+
+@bp.post("/e/<base58:uuid>/questions/new/<string:kind>")
+@open_to(*CONDUCT)
+def add_question(uuid: str, kind: str) -> AnyResponse | tuple[str, int]:
+    return _save_question(uuid, _kind(kind)(prefix="question-"), None)
+
+
+@bp.get("/e/<base58:uuid>/questions/<int:number>")
+@open_to(*CONDUCT)
+def edit_question(uuid: str, number: int) -> str:
+    with site().database.read() as db:
+        election = election_of(db, uuid)
+    question, rule = _numbered(lifecycle.draft_of(election), number)
+    form_class = KINDS[kind_of(question, rule)]
+    form = form_class(formdata=None, prefix="question-", data=form_class.values(question, rule))
+    return render_template("officer/question.html", election=election, question=form, number=number)
+
+
+@bp.post("/e/<base58:uuid>/questions/<int:number>")
+@open_to(*CONDUCT)
+def save_question(uuid: str, number: int) -> AnyResponse | tuple[str, int]:
+    with site().database.read() as db:
+        election = election_of(db, uuid)
+    question, rule = _numbered(lifecycle.draft_of(election), number)
+    return _save_question(uuid, KINDS[kind_of(question, rule)](prefix="question-"), number)
+
+
+@bp.post("/e/<base58:uuid>/questions/<int:number>/remove")
+@open_to(*CONDUCT)
+def remove_question(uuid: str, number: int) -> AnyResponse:
+    with site().database.write() as db:
+        draft = lifecycle.draft_of(election_of(db, uuid))
+        _numbered(draft, number)
+        asked, rules = list(draft.questions), list(draft.rules)
+        del asked[number - 1]
+        del rules[number - 1 : number]
+        lifecycle.change_election(db, uuid, replace(draft, questions=asked, rules=rules), actor(), site().clock.now())
+    return redirect(f"/officer/e/{uuid}/questions", code=303)
+
+
+def _numbered(draft: ElectionDraft, number: int) -> tuple[Question, dict[str, Any]]:
+    if not 1 <= number <= len(draft.questions):
+        abort(404)
+    return draft.questions[number - 1], dict(draft.rules[number - 1]) if number <= len(draft.rules) else {}
+
+
+def _save_question(uuid: str, form: QuestionForm, number: int | None) -> AnyResponse | tuple[str, int]:
+    typed = _question(form)
+    if typed is not None:
+        try:
+            with site().database.write() as db:
+                draft = lifecycle.draft_of(election_of(db, uuid))
+                asked, rules = list(draft.questions), list(draft.rules)
+                at = len(asked) if number is None else number - 1
+                asked[at : at + 1], rules[at : at + 1] = [typed[0]], [typed[1]]
+                lifecycle.change_election(db, uuid, replace(draft, questions=asked, rules=rules), actor(), site().clock.now())
+            return redirect(f"/officer/e/{uuid}/questions", code=303)
+        except BallotError as error:
+            form.put_error("wording", str(error))
+    with site().database.read() as db:
+        election = election_of(db, uuid)
+    return render_template("officer/question.html", election=election, question=form, number=number), 422
+
+
+# --- key-holders ------------------------------------------------------------------------------------------------
+
+
+class TrusteesForm(Form):
+    people = text(
+        "Key-holders",
+        hint="One on each line: name, then comma, then e-mail address. At least 3; 5 is better.",
+        missing="Name the key-holders, one on each line",
+    )
+    threshold = SelectField("How many of them open the box together?", choices=options((str(n), str(n)) for n in range(1, 10)), default="2")
+
+    def named(self) -> list[Person]:
+        """Raises: ValueError, with the line that cannot be read."""
+        found = []
+        for written in lines_of(self.people.data):
+            name, comma, email = written.rpartition(",")
+            if not comma or not name.strip() or "@" not in email:
+                raise ValueError(f"“{written}” is not a name, a comma and an e-mail address.")
+            found.append(Person(name.strip(), email.strip()))
+        return found
+
+
+@bp.get("/e/<base58:uuid>/trustees")
+@open_to(*OFFICERS)
+def key_holders(uuid: str) -> str:
+    with site().database.read() as db:
+        return _trustees_page(db, uuid, None)
+
+
+def _trustees_page(db: Session, uuid: str, form: TrusteesForm | None) -> str:
+    election = election_of(db, uuid)
+    everybody = trustees.trustees_of(db, uuid)
+    group = trustees.is_group(everybody)
+    threshold = trustees.threshold_of(election)
+    if form is None:
+        typed = "\n".join(f"{t.name}, {t.email}" for t in everybody)
+        form = TrusteesForm(formdata=None, data={"people": typed, "threshold": str(threshold or 2)})
+    stages = [(t, trustees.stage_of(t, everybody, group=group)) for t in everybody]
+    return render_template(
+        "officer/trustees.html", election=election, form=form, stages=stages, threshold=threshold, group=group, **rights()
+    )
+
+
+@bp.post("/e/<base58:uuid>/trustees")
+@open_to(*CONDUCT)
+def name_key_holders(uuid: str) -> AnyResponse | tuple[str, int]:
+    """The key-holders are named, and each has a link waiting in the mail."""
+    form = TrusteesForm()
+    if form.validate():
+        now = site().clock.now()
+        try:
+            people = form.named()
+            with site().database.write() as db:
+                rows = trustees.name_trustees(db, uuid, people, int(form.threshold.data), actor(), now)
+                for row in rows:
+                    _mail_link(db, row, now)
+            return redirect(f"/officer/e/{uuid}/trustees", code=303)
+        except (BallotError, ValueError) as error:
+            form.put_error("people", str(error))
+    with site().database.read() as db:
+        return _trustees_page(db, uuid, form), 422
+
+
+@bp.post("/e/<base58:uuid>/trustees/<int:number>/link")
+@open_to(*CONDUCT)
+def new_link(uuid: str, number: int) -> AnyResponse:
+    """The key-holder's older links are dead, and a new one is on its way."""
+    now = site().clock.now()
+    with site().database.write() as db:
+        _mail_link(db, trustees.renew_link(db, uuid, number, actor(), now), now)
+    return redirect(f"/officer/e/{uuid}/trustees", code=303)
+
+
+def _mail_link(db: Session, trustee: Trustee, now: datetime) -> None:
+    election = election_of(db, trustee.election_uuid)
+    if election.state is ElectionState.DRAFT:
+        task = "Please make your key now, keep its file and a backup safe, and prove that you have it. The page tells you each step."
+    else:
+        task = "Please keep your key file ready. When voting has closed, we need it to open the ballot box."
+    invitations.send_trustee_link(db, site().config, site().keys, site().mailer, trustee, task, now)
+
+
+# --- the list of tasks ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Task:
+    """One line of the list: where to do it, how it stands, and a sentence about it."""
+
+    title: str
+    status: str
+    look: str
+    words: str = ""
+    address: str = ""
+
+
+_LOCKED = ElectionState.LOCKED
+
+
+def tasks_of(db: Session, election: Election, now: datetime) -> tuple[list[Task], Task]:
+    """Every task of an election in order, and the one to do next."""
+    here, there = f"/officer/e/{election.uuid}", f"/officer/m/{election.meeting_id}"
+    state = election.state
+    draft = state is ElectionState.DRAFT
+    done, open_, later = ("Done", ""), ("To do", "wait"), ("Not yet", "none")
+    roll_row = db.get(Roll, election.meeting_id)
+    frozen = roll_row is not None and roll_row.frozen_at is not None
+    unready = trustees.unready(db, election) if draft else ""
+    obstacles = lifecycle.obstacles(db, election.uuid, now) if draft else []
+    asked = len(election.config["questions"])
+    mails = sum(site().mailer.counts(db, election.meeting_id).values())
+    reached = list(ElectionState).index(state) if state is not ElectionState.VOID else -1
+
+    def after(wanted: ElectionState, *, ready: bool) -> tuple[str, str]:
+        if reached >= list(ElectionState).index(wanted):
+            return done
+        return open_ if ready else later
+
+    lock_words = "" if not draft else (obstacles or ["Ready."])[0]
+    close_words = "It closes by itself at the announced time" if state is ElectionState.OPEN else ""
+    counting = state in {ElectionState.CLOSED, ElectionState.TALLYING}
+    sent = done if mails else open_ if state is ElectionState.LOCKED else later
+    counted = after(ElectionState.PUBLISHED, ready=counting)
+    tasks = [
+        Task("Questions", *done, f"{asked} question{'s' if asked > 1 else ''}", f"{here}/questions"),
+        Task("Dates and details", *done, when_words(election), f"{here}/details" if draft else ""),
+        Task("Who can vote", *(done if frozen else open_), section(election.config["electorate"]), f"{there}/roll"),
+        Task("Key-holders", *(open_ if unready else done), unready, f"{here}/trustees"),
+        Task("Lock the ballot", *after(ElectionState.LOCKED, ready=not obstacles), lock_words, f"{here}/lock" if draft else ""),
+        Task("Send the voting e-mails", *sent, "One e-mail a member for the whole meeting", f"{there}/send"),
+        Task("Open voting", *after(ElectionState.OPEN, ready=state is _LOCKED), "", f"{here}/open" if state is _LOCKED else ""),
+        Task(
+            "Close voting", *after(ElectionState.CLOSED, ready=False), close_words, f"{here}/close" if state is ElectionState.OPEN else ""
+        ),
+        Task("Count", *counted, "", f"{here}/tally" if counting else ""),
+        Task("Publish", *after(ElectionState.PUBLISHED, ready=False), "", f"{here}/publish" if state is ElectionState.TALLYING else ""),
+    ]
+    return tasks, _next(election, tasks, now)
+
+
+def when_words(election: Election) -> str:
+    """From when to when, in a sentence's part."""
+    return f"{spoken(election.opens_at)} to {spoken(election.closes_at)}"
+
+
+def _next(election: Election, tasks: list[Task], now: datetime) -> Task:
+    match election.state:
+        case ElectionState.PUBLISHED:
+            return Task("Look at the result", "", "", "The result is public.", f"/e/{election.uuid}/result")
+        case ElectionState.VOID:
+            return Task("Nothing more to do", "", "", f"This ballot is void: {election.void_reason}")
+        case ElectionState.OPEN if now < election.closes_at - timedelta(minutes=1):
+            return Task("Wait until voting closes", "", "", f"Voting is open. {when_words(election)}.")
+        case _:
+            found = next((task for task in tasks if task.status == "To do" and task.address), None)
+            return found or Task("Wait", "", "", "Nothing is to be done here just now.")
+
+
+@bp.get("/e/<base58:uuid>")
+@open_to(*OFFICERS)
+def one_election(uuid: str) -> str:
+    now = site().clock.now()
+    with site().database.read() as db:
+        election = election_of(db, uuid)
+        meeting = meeting_of(db, election.meeting_id)
+        tasks, next_ = tasks_of(db, election, now)
+        voted, electorate = board.turnout(db, uuid)
+    return render_template(
+        "officer/election.html",
+        election=election,
+        meeting=meeting,
+        tasks=tasks,
+        next=next_,
+        voted=voted,
+        electorate=electorate,
+        most_ranked=MAX_CHOICES_RANKED,
+        **rights(),
+    )

@@ -1,0 +1,323 @@
+"""The moves of a ballot's life, each on a page that reads back what it does, asks for the six digits, and where two people
+are wanted for the second one's agreement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import g, redirect, render_template
+from sqlmodel import Session
+from werkzeug.wrappers import Response as AnyResponse
+
+from ballot.errors import BallotError, NotFoundError
+from ballot.models import Approval, Election, ElectionState, Meeting, Officer, Roll
+from ballot.services import approvals, invitations, lifecycle, registrar, tally, trustees
+from ballot.services.approvals import Need
+from ballot.services.journal import Actor
+from ballot.web import site
+from ballot.web.access import CONDUCT, KEEP_ROLL, OFFICERS, open_to
+from ballot.web.forms import text
+from ballot.web.officer import bp
+from ballot.web.officer.common import CodeForm, actor, code_is_right, election_of, meeting_of, rights
+from ballot.web.officer.elections import with_words
+
+
+class ActForm(CodeForm):
+    reason = text("Reason", hint="Members will read it.", longest=1000)
+
+
+@dataclass(frozen=True)
+class Act:
+    """One move: its words, when it can be done, whether it takes a reason and a second person, and the function that does it."""
+
+    title: str
+    button: str
+    states: frozenset[ElectionState]
+    do: Callable[[str, Actor, datetime, str, str | None], object]
+    need: Callable[[Election, datetime], Need | None] = lambda _election, _now: None
+    reason: Callable[[Election, datetime], bool] = lambda _election, _now: False
+    danger: bool = False
+
+
+def _lock(uuid: str, who: Actor, now: datetime, _reason: str, approval: str | None) -> None:
+    lifecycle.lock(site().database, site().keys, uuid, who, now, approval=approval)
+
+
+def _open(uuid: str, who: Actor, now: datetime, _reason: str, _approval: str | None) -> None:
+    with site().database.write() as db:
+        lifecycle.open_voting(db, uuid, who, now)
+
+
+def _close(uuid: str, who: Actor, now: datetime, reason: str, approval: str | None) -> None:
+    lifecycle.close(site().database, uuid, who, now, reason=reason, approval=approval)
+
+
+def _publish(uuid: str, who: Actor, now: datetime, _reason: str, approval: str | None) -> None:
+    with site().database.read() as db:  # looked at before the result is computed, used up after it is published
+        election = election_of(db, uuid)
+        practice, meeting_id = election.practice, election.meeting_id
+        approvals.use(db, meeting_id, Need.PUBLISH, uuid, who, approval, now, practice=practice)
+    tally.publish(site().database, uuid, who, now)
+    with site().database.write() as db:
+        approvals.use(db, meeting_id, Need.PUBLISH, uuid, who, approval, now, practice=practice)
+
+
+def _void(uuid: str, who: Actor, now: datetime, reason: str, approval: str | None) -> None:
+    with site().database.write() as db:
+        lifecycle.void(db, uuid, reason, who, now, approval=approval)
+
+
+def _early(election: Election, now: datetime) -> bool:
+    return now < election.closes_at
+
+
+_S = ElectionState
+ACTS = {
+    "lock": Act("Lock the ballot", "Lock it", frozenset({_S.DRAFT}), _lock, need=lambda _e, _n: Need.LOCK),
+    "open": Act("Open voting", "Open voting", frozenset({_S.LOCKED}), _open),
+    "close": Act(
+        "Close voting",
+        "Close voting",
+        frozenset({_S.OPEN}),
+        _close,
+        need=lambda e, n: Need.CLOSE_EARLY if _early(e, n) else None,
+        reason=_early,
+    ),
+    "publish": Act("Publish the result", "Publish the result", frozenset({_S.TALLYING}), _publish, need=lambda _e, _n: Need.PUBLISH),
+    "void": Act(
+        "Declare this ballot void",
+        "Declare it void",
+        frozenset(_S) - {_S.PUBLISHED, _S.VOID},
+        _void,
+        need=lambda e, _n: None if e.state is _S.DRAFT else Need.VOID,
+        reason=lambda _e, _n: True,
+        danger=True,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Second:
+    """How the second person's agreement stands. `mine` says that the officer at the screen asked for it."""
+
+    wanted: bool
+    approval: Approval | None = None
+    mine: bool = False
+    other: str = ""
+
+    @property
+    def given(self) -> bool:
+        return self.approval is not None and self.approval.given_at is not None
+
+
+def second_of(db: Session, meeting: Meeting, need: Need | None, subject: str, now: datetime, *, practice: bool) -> Second:
+    """The newest request for this act that can still be used."""
+    if need is None or practice or not meeting.two_people:
+        return Second(wanted=False)
+    found = [a for a in approvals.pending(db, meeting.id, now) if (a.act, a.subject) == (str(need), subject)]
+    mine = g.officer.id
+    usable = [a for a in found if a.given_at is None or mine in {a.asked_by, a.given_by}]
+    if not usable:
+        return Second(wanted=True)
+    approval = usable[-1]
+    other_id = approval.asked_by if approval.asked_by != mine else approval.given_by
+    other = db.get(Officer, other_id) if other_id else None
+    return Second(wanted=True, approval=approval, mine=approval.asked_by == mine, other=other.name if other else "")
+
+
+def agree_and_do(second: Second, meeting_id: str, need: Need | None, subject: str, reason: str, do: Callable[[str | None], object]) -> bool:
+    """Do the act, with the agreement of two people where it is wanted; False where a second person was only asked for it now.
+
+    Whoever comes second agrees by doing it. Raises: as `do`, and what `approvals` raises.
+    """
+    now = site().clock.now()
+    if not second.wanted or need is None:
+        do(None)
+        return True
+    if second.approval is None:
+        with site().database.write() as db:
+            approvals.ask(db, meeting_id, need, subject, reason, actor(), now)
+        return False
+    if not second.given:
+        with site().database.write() as db:
+            approvals.give(db, second.approval.id, actor(), now)
+    do(second.approval.id)
+    return True
+
+
+def _page(db: Session, uuid: str, word: str, form: ActForm) -> str:
+    act = ACTS[word]
+    now = site().clock.now()
+    election = election_of(db, uuid)
+    meeting = meeting_of(db, election.meeting_id)
+    draft = lifecycle.draft_of(election)
+    second = second_of(db, meeting, act.need(election, now), uuid, now, practice=election.practice)
+    takes_reason = act.reason(election, now)
+    if takes_reason and form.reason.data is None and second.approval is not None:
+        form.reason.data = second.approval.reason
+    more: dict[str, Any] = {}
+    if word == "lock":
+        roll_row = db.get(Roll, meeting.id)
+        more = {
+            "obstacles": lifecycle.obstacles(db, uuid, now) if election.state is ElectionState.DRAFT else [],
+            "voters": len(registrar.electorate(db, election)) if roll_row is not None else 0,
+            "trustees": trustees.trustees_of(db, uuid),
+            "threshold": trustees.threshold_of(election),
+            "questions": with_words(draft.questions, draft.rules),
+            "draft": draft,
+        }
+    return render_template(
+        "officer/act.html",
+        election=election,
+        meeting=meeting,
+        word=word,
+        act=act,
+        form=form,
+        second=second,
+        takes_reason=takes_reason,
+        possible=election.state in act.states,
+        **more,
+        **rights(),
+    )
+
+
+@bp.get("/e/<base58:uuid>/<any(lock,open,close,publish,void):word>")
+@open_to(*CONDUCT)
+def act_page(uuid: str, word: str) -> str:
+    with site().database.read() as db:
+        return _page(db, uuid, word, ActForm(formdata=None))
+
+
+@bp.post("/e/<base58:uuid>/<any(lock,open,close,publish,void):word>")
+@open_to(*CONDUCT)
+def do_act(uuid: str, word: str) -> AnyResponse | tuple[str, int]:
+    act, now, form = ACTS[word], site().clock.now(), ActForm()
+    with site().database.read() as db:
+        election = election_of(db, uuid)
+        meeting = meeting_of(db, election.meeting_id)
+        need = act.need(election, now)
+        second = second_of(db, meeting, need, uuid, now, practice=election.practice)
+        obstacles = lifecycle.obstacles(db, uuid, now) if word == "lock" and election.state is ElectionState.DRAFT else []
+    valid = form.validate()
+    if act.reason(election, now) and not form.reason.data:
+        form.put_error("reason", "Write down the reason. Members will read it.")
+        valid = False
+    if second.wanted and second.mine and not second.given and valid:
+        form.put_error("code", "A second officer has to agree first. Ask them to sign in and open “My ballots”.")
+        valid = False
+    if valid and (obstacles or election.state not in act.states):
+        form.put_error("code", (obstacles or [f"This cannot be done while the ballot is {election.state}."])[0])
+        valid = False
+    if valid and code_is_right(form):
+        try:
+            if agree_and_do(second, meeting.id, need, uuid, form.reason.data, lambda a: act.do(uuid, actor(), now, form.reason.data, a)):
+                return redirect(f"/officer/e/{uuid}", code=303)
+            return redirect(f"/officer/e/{uuid}/{word}", code=303)
+        except BallotError as error:
+            form.put_error("code", str(error))
+    with site().database.read() as db:
+        return _page(db, uuid, word, form), 422
+
+
+# --- the count --------------------------------------------------------------------------------------------------
+
+
+def _tally_page(db: Session, uuid: str, form: CodeForm) -> str:
+    election = election_of(db, uuid)
+    meeting = meeting_of(db, election.meeting_id)
+    everybody = trustees.trustees_of(db, uuid)
+    steps = tally.steps(site().database, uuid) if election.state in {_S.TALLYING, _S.PUBLISHED} else None
+    return render_template(
+        "officer/tally.html",
+        election=election,
+        meeting=meeting,
+        steps=steps,
+        everybody=everybody,
+        threshold=trustees.threshold_of(election) or 1,
+        form=form,
+        service_key=election.practice and not everybody,
+        **rights(),
+    )
+
+
+@bp.get("/e/<base58:uuid>/tally")
+@open_to(*OFFICERS)
+def tally_page(uuid: str) -> str:
+    with site().database.read() as db:
+        return _tally_page(db, uuid, CodeForm(formdata=None))
+
+
+@bp.post("/e/<base58:uuid>/tally")
+@open_to(*CONDUCT)
+def begin_tally(uuid: str) -> AnyResponse | tuple[str, int]:
+    """The encrypted totals are on the board; key-holders are told that it is their turn."""
+    form, now = CodeForm(), site().clock.now()
+    if form.validate() and code_is_right(form):
+        try:
+            tally.begin(site().database, uuid, actor(), now)
+            task = "Voting has closed. Please choose your key file and help to open the ballot box; the page tells you each step."
+            with site().database.write() as db:
+                for trustee in trustees.trustees_of(db, uuid):
+                    invitations.send_trustee_link(db, site().config, site().keys, site().mailer, trustee, task, now)
+            return redirect(f"/officer/e/{uuid}/tally", code=303)
+        except BallotError as error:
+            form.put_error("code", str(error))
+    with site().database.read() as db:
+        return _tally_page(db, uuid, form), 422
+
+
+@bp.post("/e/<base58:uuid>/tally/practice")
+@open_to(*CONDUCT)
+def open_practice(uuid: str) -> AnyResponse:
+    """A practice ballot's box is opened with the key that this site holds."""
+    tally.open_practice(site().database, site().keys, uuid, site().clock.now())
+    return redirect(f"/officer/e/{uuid}/tally", code=303)
+
+
+# --- the second person ------------------------------------------------------------------------------------------
+
+
+def _approval(db: Session, approval_id: str) -> Approval:
+    approval = db.get(Approval, approval_id)
+    if approval is None or approval.used_at is not None or approval.expires_at <= site().clock.now():
+        raise NotFoundError("There is nothing to agree to any more.")
+    return approval
+
+
+def _approval_page(db: Session, approval_id: str, form: CodeForm) -> str:
+    approval = _approval(db, approval_id)
+    return render_template(
+        "officer/approval.html",
+        approval=approval,
+        form=form,
+        mine=approval.asked_by == g.officer.id,
+        asked_by=db.get(Officer, approval.asked_by),
+        meeting=meeting_of(db, approval.meeting_id),
+        election=db.get(Election, approval.subject),
+    )
+
+
+@bp.get("/approvals/<base58:approval_id>")
+@open_to(*CONDUCT | KEEP_ROLL)
+def approval_page(approval_id: str) -> str:
+    with site().database.read() as db:
+        return _approval_page(db, approval_id, CodeForm(formdata=None))
+
+
+@bp.post("/approvals/<base58:approval_id>")
+@open_to(*CONDUCT | KEEP_ROLL)
+def agree(approval_id: str) -> AnyResponse | tuple[str, int]:
+    form = CodeForm()
+    if form.validate() and code_is_right(form):
+        try:
+            with site().database.write() as db:
+                approvals.give(db, approval_id, actor(), site().clock.now())
+            return redirect("/officer/", code=303)
+        except BallotError as error:
+            form.put_error("code", str(error))
+    with site().database.read() as db:
+        return _approval_page(db, approval_id, form), 422

@@ -1,0 +1,77 @@
+"""Split trust: the list of links goes out to the membership secretary, the public credentials come back."""
+
+from __future__ import annotations
+
+from flask import Response, redirect, render_template
+from flask_wtf.file import FileField, FileRequired
+from sqlmodel import Session
+from werkzeug.wrappers import Response as AnyResponse
+
+from ballot.errors import BallotError
+from ballot.models import ElectionState
+from ballot.services import invitations, lifecycle, registrar
+from ballot.web import site
+from ballot.web.access import KEEP_ROLL, open_to
+from ballot.web.officer import bp
+from ballot.web.officer.common import CodeForm, actor, code_is_right, election_of, meeting_of, rights
+from ballot.web.officer.rolls import ROLL_BODY
+
+
+class CredentialsForm(CodeForm):
+    file = FileField(
+        "List of public credentials",
+        description="The CSV file that “ballot codes” made for this ballot.",
+        validators=[FileRequired("Choose the file of public credentials")],
+    )
+
+
+def _page(db: Session, meeting_id: str, download: CodeForm, upload: CredentialsForm, uuid: str = "") -> str:
+    meeting = meeting_of(db, meeting_id)
+    drafts = [e for e in lifecycle.elections_of(db, meeting_id) if e.state is ElectionState.DRAFT]
+    return render_template(
+        "officer/registrar.html", meeting=meeting, drafts=drafts, download=download, upload=upload, sent=uuid, **rights()
+    )
+
+
+@bp.get("/m/<base58:meeting_id>/registrar")
+@open_to(*KEEP_ROLL)
+def registrar_page(meeting_id: str) -> str:
+    with site().database.read() as db:
+        return _page(db, meeting_id, CodeForm(formdata=None, prefix="download-"), CredentialsForm(formdata=None, prefix="upload-"))
+
+
+@bp.post("/m/<base58:meeting_id>/registrar")
+@open_to(*KEEP_ROLL)
+def registrar_list(meeting_id: str) -> AnyResponse | tuple[str, int]:
+    """The members' links without codes. They are personal, so the file comes only after the six digits."""
+    form = CodeForm(prefix="download-")
+    if form.validate() and code_is_right(form):
+        try:
+            with site().database.read() as db:
+                elections = lifecycle.elections_of(db, meeting_of(db, meeting_id).id)
+                ends = invitations.expiry(site().config, elections, site().clock.now())
+                content = registrar.registrar_list(db, site().config, site().keys, meeting_id, ends)
+            headers = {"Content-Disposition": f'attachment; filename="links-{meeting_id}.csv"'}
+            return Response(content, content_type="text/csv; charset=utf-8", headers=headers)
+        except BallotError as error:
+            form.put_error("code", str(error))
+    with site().database.read() as db:
+        return _page(db, meeting_id, form, CredentialsForm(formdata=None, prefix="upload-")), 422
+
+
+@bp.post("/e/<base58:uuid>/credentials")
+@open_to(*KEEP_ROLL, body=ROLL_BODY)
+def receive_credentials(uuid: str) -> AnyResponse | tuple[str, int]:
+    form = CredentialsForm(prefix="upload-")
+    with site().database.read() as db:
+        meeting_id = election_of(db, uuid).meeting_id
+    if form.validate() and code_is_right(form):
+        try:
+            data = form.file.data.read()
+            with site().database.write() as db:
+                registrar.receive_credentials(db, uuid, data, actor(), site().clock.now())
+            return redirect(f"/officer/e/{uuid}", code=303)
+        except BallotError as error:
+            form.put_error("file", str(error))
+    with site().database.read() as db:
+        return _page(db, meeting_id, CodeForm(formdata=None, prefix="download-"), form, uuid), 422
