@@ -125,9 +125,12 @@ def nh_ciphertexts(election: Election, tally: EncryptedTally) -> tuple[tuple[Cip
 
 
 def merge_nh_ciphertexts(election: Election, tally: EncryptedTally, shuffled: Sequence[tuple[Ciphertext, ...]]) -> EncryptedTally:
-    """The tally with its ranked ciphertexts replaced by shuffled ones (4.19)."""
+    """The tally with its ranked ciphertexts replaced by shuffled ones (4.19). Raises: MalformedError for another shape."""
     rows = list(tally.ciphertexts)
-    for index, row in zip(ranked_questions(election), shuffled, strict=True):
+    indices = list(ranked_questions(election))
+    if len(indices) != len(shuffled):
+        raise MalformedError("a shuffle does not have one list of ciphertexts per ranked question")
+    for index, row in zip(indices, shuffled, strict=True):
         if len(row) != len(rows[index]):
             raise MalformedError("a shuffle has another number of ciphertexts than the tally")
         rows[index] = tuple(row)

@@ -28,7 +28,6 @@ class Step(Enum):
 class Rule(Enum):
     """What an honest archive keeps; `id` names it, `statement` says it."""
 
-    ARCHIVE_HEADER = ("archive-header", Step.ARCHIVE, "the file starts with the header of a version 1 board")
     ARCHIVE_BYTES = ("archive-bytes", Step.ARCHIVE, "every byte of the file is what the reference tool writes")
 
     EVENT_FORM = ("event-form", Step.CHAIN, "every event is canonical and of a known type")

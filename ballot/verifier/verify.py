@@ -23,7 +23,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, BinaryIO, Final, ParamSpec, TypeVar
@@ -254,7 +254,21 @@ class _Verification:
         while self.pending:
             check = self.pending.popleft()
             self.progress(check.step, 1 - len(self.pending) / total if total > 1 else None)
-            check.future.result()
+            with self._nothing_after_a_failure():
+                check.future.result()
+
+    @contextmanager
+    def _nothing_after_a_failure(self) -> Iterator[None]:
+        """The oldest check under way decides: when it fails, the others are of later events and are given up."""
+        try:
+            yield
+        except BaseException:
+            for future in (*self.chunks, *(check.future for check in self.pending)):
+                future.cancel()
+            self.chunk.clear()
+            self.chunks.clear()
+            self.pending.clear()
+            raise
 
     def _later(self, step: Step, height: int, function: Callable[[], T]) -> Future[T]:
         future = self.coordinators.submit(function)
@@ -326,11 +340,13 @@ class _Verification:
 
     def _collect(self) -> None:
         """Take the oldest chunk's outcome, then compare its credentials, in the order of the ballots."""
-        chunk = self.chunks.popleft().result()
-        for ballot in chunk.ballots:
-            self._count(ballot)
-        if chunk.refusal is not None:
-            raise chunk.refusal
+        oldest = self.chunks.popleft()
+        with self._nothing_after_a_failure():
+            chunk = oldest.result()
+            for ballot in chunk.ballots:
+                self._count(ballot)
+            if chunk.refusal is not None:
+                raise chunk.refusal
         self._multiply(chunk.products)
         self.progress(Step.BALLOTS, None)
 
