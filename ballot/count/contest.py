@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from ballot.count.constraints import Constraints, Guard, Limit, Settled, settle
-from ballot.count.papers import Profile, Ranking, check_profile
+from ballot.count.papers import MAX_SEATS, Profile, Ranking, check_profile
 from ballot.count.ties import LotOrder
 from ballot.errors import CountError
 
@@ -81,8 +81,8 @@ def make_contest(
     """
     check_profile(profile)
     number = len(profile.candidates)
-    if seats < 1:
-        raise CountError("The number of seats must be at least 1.")
+    if not 1 <= seats <= MAX_SEATS:
+        raise CountError(f"The number of seats must be between 1 and {MAX_SEATS}.")
     standing = frozenset(range(number)) - profile.withdrawn
     if not standing:
         raise CountError("Every candidate has withdrawn.")

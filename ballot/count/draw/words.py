@@ -165,7 +165,7 @@ def _group_words(record: Record, stage: Stage, event: Event, candidates: list[in
     names = who(record, candidates)
     one = len(candidates) == 1
     rule = rule_words(event.rule)
-    limits = listing([f"“{limit}”" for limit in event.limits])
+    limits = listing(event.limits)
     if event.kind == "elected":
         if event.note == "last-vacancies":
             return f"{names}, as many as the places left, {'is' if one else 'are'} elected ({rule})"
@@ -181,12 +181,12 @@ def _group_words(record: Record, stage: Stage, event: Event, candidates: list[in
             return f"{names} {'has' if one else 'have'} the fewest votes and {'is' if one else 'are'} excluded ({rule})"
         return ""
     if event.kind == "doomed":
-        return f"{names} can no longer be elected under {limits} and {'is' if one else 'are'} excluded"
+        return f"{names} can no longer be elected (constraint: {limits}) and {'is' if one else 'are'} excluded"
     if event.kind == "over-quota-doomed":
         return f"{names} {'has' if one else 'have'} the quota but cannot be elected under the constraints"
     if event.note == "passed-over":
-        return f"{names} {'has' if one else 'have'} fewer votes but {'is' if one else 'are'} kept by {limits}"
-    return f"{names} must now be elected for {limits} to be met, so {'is' if one else 'are'} guarded"
+        return f"{names} {'has' if one else 'have'} fewer votes but {'is' if one else 'are'} guarded (constraint: {limits})"
+    return f"{names} must now be elected (constraint: {limits}) and {'is' if one else 'are'} guarded"
 
 
 def _event_words(record: Record, event: Event) -> str:

@@ -113,7 +113,7 @@ class _Count:
                 reached = self._ahead(sorted(reached), places)
                 if not reached:
                     break
-            for candidate in ledger.by_votes(reached, self.votes, "5.6", "elected first"):
+            for candidate in ledger.by_votes(reached, self.votes, "5.6.2", "elected first"):
                 if candidate in ledger.continuing and not ledger.done:
                     self._elect_one(candidate, rule)
 
@@ -160,7 +160,7 @@ class _Count:
             return None
         most = max(surpluses.values())
         tied = sorted(candidate for candidate, surplus in surpluses.items() if surplus == most)
-        return self.ledger.choose(tied, "most", "5.2.3", "surplus moved first")
+        return self.ledger.choose(tied, "most", "5.2.2", "surplus moved first")
 
     def _group(self, deferred: int) -> list[int]:
         """5.2.5: the most candidates that can be excluded together; empty if not even the lowest can be told apart so."""

@@ -42,7 +42,9 @@ EXACT_ID, EXACT_TITLE = "meek-exact", "Meek STV (Hill, Wichmann and Woodall 1987
 PLACES = 12
 ONE: int = 10**PLACES
 SMALL_SURPLUS = Fraction(1, 1_000_000)
-MAX_ITERATIONS = 100_000
+MAX_ITERATIONS = 10_000
+MAX_SHARES = 3_000_000
+MAX_EXACT_PAPERS = 20_000  # different ones; beyond that exact fractions take minutes
 MAX_ORDERS = 5040  # ways to put the equal ranks of one paper in order
 LONGEST_DENOMINATOR = 10**40
 KEEP_DECIMALS = 10**30
@@ -243,6 +245,8 @@ def split_papers(contest: Contest) -> tuple[PlainPapers, int]:
     orders = {prod(factorial(len(rank)) for rank in ranking if isinstance(rank, tuple)) for _, ranking in contest.papers}
     if max(orders) > MAX_ORDERS:
         raise CountError(f"The equal ranks of one paper have more than {MAX_ORDERS} orders, too many to share it evenly.")
+    if max(orders) * len(contest.papers) > MAX_SHARES:
+        raise CountError("There are too many papers with equal ranks to share them all evenly.")
     parts = lcm(*orders)
     found: list[tuple[int, tuple[int, ...]]] = []
     for weight, ranking in contest.papers:
@@ -269,6 +273,8 @@ def count_exactly(contest: Contest) -> Record:
     Raises:
         CountError: as `count`.
     """
+    if len({ranking for _, ranking in contest.papers}) > MAX_EXACT_PAPERS:
+        raise CountError(f"More than {MAX_EXACT_PAPERS} different papers: exact fractions would take too long; use the rule “{ID}”.")
     counting = _Count(contest, exact=True)
     counting.run()
     return counting.ledger.record(EXACT_ID, VERSION, EXACT_TITLE, [("precision", "exact fractions"), ("surplus-limit", "0.000001")])

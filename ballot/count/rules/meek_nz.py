@@ -11,6 +11,7 @@ Clause numbers (cl.) are those of Schedule 1A where they are known to us; all va
 - When the total surplus of successful candidates is below 0.0001, or the hopeful candidate with fewest votes could not overtake
   the next even with the whole of it, that candidate is excluded.
 - cl. 3: complete when the successful are as many as the vacancies, or successful and hopeful together are.
+  The same is done, beyond the Schedule's words, when no keep value changes any more.
 - Ties: ahead at the first difference over all iterations; then lot. (The Schedule draws lots by pseudo-random numbers of its
   own; ours is the published order of `ballot.count.ties`.)
 
@@ -30,7 +31,7 @@ ID, VERSION, TITLE = "meek-nz", "1", "Meek STV, New Zealand (Local Electoral Reg
 PLACES = 9
 ONE = 10**PLACES
 SMALL_SURPLUS = ONE // 10_000
-MAX_ITERATIONS = 100_000
+MAX_ITERATIONS = 10_000
 
 
 def quota(valid: int, non_transferable: int, seats: int) -> int:
@@ -65,28 +66,29 @@ class _Count:
             changed = self._elect()
             if self._complete():
                 break
-            surplus = sum(self.votes[candidate] - self.quota for candidate in ledger.elected)
             if ledger.doomed:
                 self._close()
                 self._drop_doomed()
                 continue
-            if surplus < SMALL_SURPLUS or self._sure_loser(surplus):
-                self._exclude_lowest()
-                if self._complete():
-                    break
-                self._drop_doomed()
-                self._set_keep_values()
-                continue
-            if changed:
+            surplus = sum(self.votes[candidate] - self.quota for candidate in ledger.elected)
+            due = surplus < SMALL_SURPLUS or self._sure_loser(surplus)
+            if changed and not due:
                 self._close()
+            # With very many papers rounding alone can hold the surplus above the limit: then nothing changes any more.
+            if not due and (self._set_keep_values() or changed):
+                continue
+            self._exclude_lowest()
+            if self._complete():
+                break
+            self._drop_doomed()
             self._set_keep_values()
-            if self.iterations > MAX_ITERATIONS:
-                raise CountError("The iterations do not converge.")
         return ledger.record(ID, VERSION, TITLE)
 
     def _share(self) -> None:
         """Cl. 10 and cl. 5."""
         self.iterations += 1
+        if self.iterations > MAX_ITERATIONS:
+            raise CountError("The iterations do not converge.")
         self.votes, self.non_transferable = self.tree.share(self.keep, ONE)
         self.quota = quota(self.contest.valid * ONE, self.non_transferable, self.contest.fill)
 
@@ -141,10 +143,13 @@ class _Count:
             self.tree.exclude(candidate)
         self.ledger.doomed = []
 
-    def _set_keep_values(self) -> None:
+    def _set_keep_values(self) -> bool:
+        """New keep values for the successful; whether any changed."""
+        before = list(self.keep)
         for candidate in self.ledger.elected:
             if self.votes[candidate]:
                 self.keep[candidate] = new_keep_value(self.keep[candidate], self.quota, self.votes[candidate])
+        return before != self.keep
 
     def _close(self) -> None:
         self.ledger.close_stage(
