@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from flask import Response, jsonify, request
 from sqlmodel import Session
 
-from ballot.errors import MalformedError, PreconditionError, RefusedError
+from ballot.errors import BallotError, MalformedError
 from ballot.models import Election, ElectionState, Meeting
 from ballot.protocol.messages import QuestionNH, ThresholdParameters
-from ballot.services import board, lifecycle, tokens
+from ballot.services import board, invitations, lifecycle, tokens
 from ballot.services.clock import iso
 from ballot.services.mail import receipt as receipt_letter
 from ballot.web import site
 from ballot.web.access import Guard, Role, open_to
 from ballot.web.booth import bp, resend
 from ballot.web.booth.pages import current_meetings
+
+log = logging.getLogger(__name__)
 
 _LONGEST: Final = 2000  # characters of any text but a ballot
 
@@ -201,10 +204,18 @@ def typed_finish() -> Response:
             nonce=body["nonce"],
             challenge=body["challenge"],
             response=body["response"],
-            expires=resend.link_ends(now),
+            expires=_expiry(db, body["election"], now),
             now=now,
         )
     return jsonify({"token": token})
+
+
+def _expiry(db: Session, election_uuid: str, now: datetime) -> datetime:
+    """Until when a token made now is good: as if the link had been sent now."""
+    election = db.get(Election, election_uuid)
+    if election is None:
+        return now + timedelta(minutes=1)  # of an election that is not ours; the proof is refused in any case
+    return invitations.expiry(site().config, lifecycle.elections_of(db, election.meeting_id), now)
 
 
 @bp.post("/vote/resend")
@@ -219,7 +230,7 @@ def send_again() -> Response:
     def _work() -> None:
         try:
             resend.send_again(services, address)
-        except (RefusedError, PreconditionError, MalformedError):
-            return  # a withdrawn link, an address that no mail server takes: the officer's pages tell
+        except BallotError as error:
+            log.warning("a link was not sent again: %s", type(error).__name__)  # the officer's pages say why
 
     return response
