@@ -3,42 +3,48 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+TOOLS := $(VENV)/.test-tools
 BUNDLE := $(VENV)/.bundle
 
-.PHONY: run test bench build lint coverage headless clean
+.PHONY: run headless test coverage lint bench build clean
 
-run: $(INSTALLED) $(BUNDLE)  ## a sample organisation on this machine, and what to open
+run: $(BUNDLE)  ## a sample organisation on this machine, and what to open
 	$(BIN)/ballot demo
 
-headless: $(INSTALLED)  ## the same annual general meeting from roll to verified tally, without a browser
+headless: $(INSTALLED)  ## the same annual general meeting from roll to verified result, without a browser
 	$(BIN)/ballot demo --headless
 
-test: $(INSTALLED) $(BUNDLE)  ## everything that this machine can run; says what it skips
+build: $(BUNDLE)  ## the environment, and the booth's script
+
+test: $(BUNDLE) $(TOOLS)  ## everything that this machine can run; says what it skips
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-bench: $(INSTALLED) $(BUNDLE)  ## speed, beside Belenios's own tool
-	$(BIN)/python -m bench
-
-build: $(INSTALLED) $(BUNDLE)  ## the environment and the booth's bundle
-
-lint: $(INSTALLED)
-	$(BIN)/ruff check .
-	$(BIN)/mypy
-
-coverage: $(INSTALLED) $(BUNDLE)
+coverage: $(BUNDLE) $(TOOLS)
 	$(BIN)/coverage run -m pytest $(PYTEST_ARGS)
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 
+lint: $(TOOLS)
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(BUNDLE) $(TOOLS)  ## speed, beside Belenios's own tool
+	$(BIN)/python -m bench
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis ballot/web/static/dist
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis node_modules ballot/web/static/dist
 
 $(INSTALLED): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed (Debian: apt-get install python3 python3-venv)."; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; $(PYTHON) is older."; exit 2; }
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[build,postgresql]'
+	@touch $@
+
+$(TOOLS): $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch $@
 
-$(BUNDLE): $(INSTALLED) $(wildcard ballot/web/booth/*.py ballot/web/static/booth/*.js ballot/web/build.py package.json)
+$(BUNDLE): $(INSTALLED) package.json package-lock.json ballot/web/build.py $(wildcard ballot/web/static/booth/*.js)
 	$(BIN)/python -m ballot.web.build
 	@touch $@

@@ -11,8 +11,8 @@ from ballot.config import Config
 from ballot.errors import MailError, UnusableInputError
 from ballot.services.clock import SystemClock
 from ballot.services.database import Database
-from ballot.services.keys import Keys
 from ballot.services.mail import Mailer, Sender, bounced_message_ids, only_sender, transport_for
+from ballot.services.startup import prepare
 
 LARGEST_REPORT = 10_000_000  # bytes
 
@@ -31,10 +31,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Send, or take in a delivery report."""
     config = Config.from_environ(os.environ)
-    database = Database(config.database_url)
-    database.migrate()
-    clock = SystemClock()
-    mailer = Mailer(config, Keys.open(config.keys))
+    database, keys = prepare(config)
+    clock, mailer = SystemClock(), Mailer(config, keys)
     try:
         if args.bounce is not None:
             return _bounce(args.bounce, mailer, database, clock)

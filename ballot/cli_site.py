@@ -6,9 +6,9 @@ import argparse
 import os
 
 from ballot.config import Config
-from ballot.errors import MailError
 from ballot.services import officers
 from ballot.services.clock import SystemClock
+from ballot.services.startup import prepare
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -32,7 +32,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Do what was asked."""
-    from ballot.serve import prepare, serve
+    from ballot.serve import serve
 
     config = Config.from_environ(os.environ)
     database, _ = prepare(config)
@@ -41,8 +41,6 @@ def run(args: argparse.Namespace) -> int:
             case "init":
                 print(f"Ready. Keys: {config.keys} (back this folder up, away from the database). Database: {database.engine.url!r}.")
             case "serve":
-                if config.smtp is None and not config.development:
-                    raise MailError("BALLOT_SMTP_HOST is not set: name your mail server, or set BALLOT_DEVELOPMENT=1 for a trial.")
                 database.dispose()
                 serve(args.bind, args.workers, args.threads)
             case "officer":

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any, BinaryIO, Final
 
-from ballot.errors import MalformedError, RefusedError, UnusableInputError
+from ballot.errors import MalformedError, SiteRefusedError, UnusableInputError
 from ballot.protocol.messages import loads
 
 _TIMEOUT: Final = 120  # seconds
@@ -21,12 +21,6 @@ _CHUNK: Final = 1 << 20
 _MAX_JSON: Final = 64 << 20  # bytes; a threshold group's messages, or everybody's companion proofs
 _MAX_ERROR: Final = 1 << 16
 _LOCAL: Final = {"localhost", "127.0.0.1", "::1"}
-
-
-class SiteRefusedError(RefusedError):
-    """The site understood and said no; the text is the site's own sentence."""
-
-    code = "site-refused"
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

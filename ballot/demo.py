@@ -40,13 +40,14 @@ from ballot.protocol.ballots import create_ballot
 from ballot.protocol.group import Rng, SystemRng
 from ballot.protocol.messages import SignedMsg, Vinput
 from ballot.protocol.proofs import prove_exponent
-from ballot.serve import prepare, serve
+from ballot.serve import serve
 from ballot.services import approvals, board, invitations, lifecycle, mail, officers, registrar, roll, tally, trustees
 from ballot.services.approvals import Need
 from ballot.services.clock import Clock, FixedClock, SystemClock, spoken
 from ballot.services.database import Database
 from ballot.services.journal import Actor
 from ballot.services.keys import Keys
+from ballot.services.startup import prepare
 from ballot.verifier.report import Outcome
 from ballot.verifier.verify import verify_archive
 

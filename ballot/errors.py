@@ -23,6 +23,10 @@ class ConfigurationError(BallotError):
     """A setting is missing or unsafe; the text says what to do."""
 
 
+class BuildError(ConfigurationError):
+    """The booth's scripts could not be bundled; the text says what to do."""
+
+
 class UnusableInputError(BallotError):
     """A file or address given by the caller cannot be read at all."""
 
@@ -181,6 +185,18 @@ class BoardDamagedError(VerificationError):
 
 class UnavailableError(BallotError):
     """The database did not answer or the disk is full; nothing was recorded and the same request may be sent again."""
+
+
+class WrongPassphraseError(RefusedError):
+    """The passphrase does not open the file, or the file was changed."""
+
+    code = "wrong-passphrase"
+
+
+class SiteRefusedError(RefusedError):
+    """The site understood a key-holder's request and said no; the text is the site's own sentence."""
+
+    code = "site-refused"
 
 
 # --- mail -------------------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-from ballot.errors import MalformedError, RefusedError, UnusableInputError
+from ballot.errors import MalformedError, RefusedError, UnusableInputError, WrongPassphraseError
 from ballot.protocol.messages import dumps, loads
 
 MIN_PASSPHRASE: Final = 12  # characters
@@ -32,12 +32,6 @@ MAX_FILE: Final = 64 << 20  # bytes; a mail merge of half a million members
 SCRYPT_N = 1 << 17  # 128 MiB and about half a second a guess; tests make it cheaper
 _MAX_SCRYPT_N: Final = 1 << 20
 _R: Final = 8
-
-
-class WrongPassphraseError(RefusedError):
-    """The passphrase does not open the file, or the file was changed."""
-
-    code = "wrong-passphrase"
 
 
 @dataclass(frozen=True)

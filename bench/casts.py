@@ -17,10 +17,10 @@ from ballot.config import Config
 from ballot.protocol.ballots import create_ballot
 from ballot.protocol.group import SystemRng
 from ballot.protocol.messages import Election
-from ballot.serve import prepare
 from ballot.services import board, lifecycle, registrar, roll
 from ballot.services.journal import Actor
 from ballot.services.lifecycle import ElectionDraft
+from ballot.services.startup import prepare
 from ballot.services.tokens import make_voting_token
 from ballot.simulate import parse_template, random_choices
 from bench.common import BALLOT

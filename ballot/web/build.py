@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ballot.errors import ConfigurationError
+from ballot.errors import BuildError
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SOURCES: Final = Path(__file__).resolve().parent / "static" / "booth"
@@ -37,10 +37,6 @@ class Bundle:
 
     file: str
     integrity: str
-
-
-class BuildError(ConfigurationError):
-    """The bundles could not be made; the text says what to do."""
 
 
 def _node_home() -> Path:

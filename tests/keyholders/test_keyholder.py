@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ballot.errors import MalformedError, RefusedError, UnusableInputError, VerificationError
+from ballot.errors import MalformedError, RefusedError, UnusableInputError, VerificationError, WrongPassphraseError
 from ballot.keyholder import KIND, Board, KeyFile, decrypt, prepare, read_board, record_path, shuffle, who
 from ballot.protocol.archive import ArchiveWriter, pack_event, pack_object
 from ballot.protocol.companion import check_companion
@@ -17,7 +17,7 @@ from ballot.protocol.decryption import check_partial_decryption
 from ballot.protocol.group import SystemRng
 from ballot.protocol.messages import Event, Owned
 from ballot.protocol.shuffle import check_shuffle
-from ballot.sealed import WrongPassphraseError, seal
+from ballot.sealed import seal
 from tests.keyholders.boards import PASSPHRASE, Practice, practice
 from tests.support.keyholders import MOTION
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ballot.errors import MalformedError, RefusedError, UnusableInputError
-from ballot.sealed import WrongPassphraseError, peek, read_file, seal, unseal, write_private
+from ballot.errors import MalformedError, RefusedError, UnusableInputError, WrongPassphraseError
+from ballot.sealed import peek, read_file, seal, unseal, write_private
 
 PASSPHRASE = "correct horse battery staple"
 
