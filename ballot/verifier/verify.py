@@ -652,7 +652,11 @@ def _verify(
     pins: Iterable[tuple[int, str]],
     progress: Progress | None,
 ) -> None:
-    run = _Verification(report, executor, companion, dict(pins))
+    seen: dict[int, str] = {}
+    for height, digest in pins:
+        if seen.setdefault(height, digest) != digest:
+            raise refuse(Rule.PIN, "two different events were seen at this height: one of the views was false", height=height)
+    run = _Verification(report, executor, companion, seen)
     if progress is not None:
         run.progress = progress
     chain = Chain(_entries(file), run.pins)
