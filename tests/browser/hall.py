@@ -25,7 +25,11 @@ NAMES = ("Ama Boateng", "Ben Clough", "Cat Dhillon", "Dev Entwistle", "Eve Farra
 RON = "Re-open nominations"
 
 MOTION = QuestionH(
-    ("For", "Against"), 1, 1, "Motion 1: free buses for under-22s\nThis meeting resolves to campaign for free bus travel for everyone under 22.", blank=True
+    ("For", "Against"),
+    1,
+    1,
+    "Motion 1: free buses for under-22s\nThis meeting resolves to campaign for free bus travel for everyone under 22.",
+    blank=True,
 )
 COMMITTEE = QuestionNH(
     ("Asha Okafor", "Bram Lister", "Cerys Nuttall", "Dilip Shah", "Elsie Marsden", "Femi Adeyemi", RON),
@@ -34,7 +38,9 @@ COMMITTEE = QuestionNH(
 DELEGATES = QuestionH(("Gail Platt", "Huw Pickles", "Iris Wong", "Jo Stott"), 0, 2, "Conference delegates: up to 2", blank=False)
 
 
-def draft(name: str, *questions: Question, closes_in: timedelta = timedelta(days=7), opens_in: timedelta = timedelta(), **more: object) -> ElectionDraft:
+def draft(
+    name: str, *questions: Question, closes_in: timedelta = timedelta(days=7), opens_in: timedelta = timedelta(), **more: object
+) -> ElectionDraft:
     now = datetime.now(UTC).replace(microsecond=0)
     rules = [
         {"rule": "scottish-2011", "seats": 3, "ron": True}
@@ -74,7 +80,9 @@ class Hall:
         """A meeting whose elections are drafts, with a frozen roll."""
         with self.database.write() as db:
             meeting = lifecycle.make_meeting(db, name, OFFICER, self.now, two_people=False)
-            lines = "\n".join(f"M{i},{n},{n.replace(' ', '.').lower()}@example.org,Full member,Active,2020-01-01" for i, n in enumerate(names, 1))
+            lines = "\n".join(
+                f"M{i},{n},{n.replace(' ', '.').lower()}@example.org,Full member,Active,2020-01-01" for i, n in enumerate(names, 1)
+            )
             table = f"Membership number,Name,Email,Membership type,Status,Date joined\n{lines}\n".encode()
             roll.load(db, meeting.id, roll.preview(table, date(2026, 1, 1)), OFFICER, self.now)
             roll.freeze(db, meeting.id, OFFICER, self.now)
@@ -129,8 +137,16 @@ class Meeting:
             elections = db.exec(select(Election).where(Election.meeting_id == self.id, Election.state != ElectionState.DRAFT)).all()
             for member in self.members:
                 letter = invitation(
-                    meeting_id=self.id, meeting=self.name, handle=member.handle, generation=0, name=member.name, address=member.email,
-                    link=member.link, code=member.code, opens=min(e.opens_at for e in elections), closes=max(e.closes_at for e in elections),
+                    meeting_id=self.id,
+                    meeting=self.name,
+                    handle=member.handle,
+                    generation=0,
+                    name=member.name,
+                    address=member.email,
+                    link=member.link,
+                    code=member.code,
+                    opens=min(e.opens_at for e in elections),
+                    closes=max(e.closes_at for e in elections),
                     elections=[Asked(e.name, e.fingerprint) for e in elections],
                 )
                 self.hall.mailer.put(db, replace(letter), self.hall.now)

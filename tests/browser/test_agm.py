@@ -106,7 +106,7 @@ def test_three_members_vote_from_mailed_links_and_the_result_equals_their_choice
     ben.press("Start")
     ben.vote_on("Against")
     for number, name in enumerate(("Cal Nye", "Re-open nominations", "Ben Moss", "Ada Lovell"), 1):
-        ben.press(f"Choose {name} as {number}{'st nd rd th'.split()[number - 1]}")
+        ben.press(f"Choose {name} as {number}{['st', 'nd', 'rd', 'th'][number - 1]}")
     ben.press("Continue")
     ben.wait_for_heading("Check your vote")
     ben.driver.execute_script(

@@ -166,7 +166,10 @@ def test_after_the_close_it_says_whether_a_vote_was_received(hall: Hall, voter: 
     voter.vote_on("Against")
     voter.cast()
     meeting.close(meeting.uuids[0])
-    for member, words, name in ((voted, "We received your vote.", "7 closed voted"), (silent, "We have no vote from you.", "7 closed not voted")):
+    for member, words, name in (
+        (voted, "We received your vote.", "7 closed voted"),
+        (silent, "We have no vote from you.", "7 closed not voted"),
+    ):
         voter.open(member.link)
         voter.wait_for_heading("Voting has closed")
         voter.press("See if we have your vote")

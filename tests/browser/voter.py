@@ -153,15 +153,17 @@ class Voter:
     # --- what was sent
 
     def network(self) -> list[dict[str, Any]]:
-        """Every request so far, in order: method, path, body. Reading it again adds what is new."""
+        """Every request so far, in order: method, address as sent (so without what follows "#"), body. Asked again, it adds what is new."""
         for entry in self.driver.get_log("performance"):  # type: ignore[no-untyped-call]
             message = json.loads(entry["message"])["message"]
             if message["method"] == "Network.requestWillBeSent":
                 request = message["params"]["request"]
                 body = request.get("postData", "")
                 if request.get("hasPostData") and not body:
-                    body = self.driver.execute_cdp_cmd("Network.getRequestPostData", {"requestId": message["params"]["requestId"]})["postData"]
-                self.requests.append({"method": request["method"], "url": request["url"] + request.get("urlFragment", ""), "body": body})
+                    body = self.driver.execute_cdp_cmd("Network.getRequestPostData", {"requestId": message["params"]["requestId"]})[
+                        "postData"
+                    ]
+                self.requests.append({"method": request["method"], "url": request["url"], "body": body})
         return self.requests
 
     # --- what it looks like

@@ -46,8 +46,7 @@ def test_python_and_javascript_say_times_in_the_same_words() -> None:
 
     moments = [datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=61 * n, minutes=5 * n) for n in range(200)]
     script = (
-        f"import {{ spoken }} from {str(build.SOURCES / 'times.js')!r};"
-        "console.log(JSON.parse(process.argv[1]).map(spoken).join('\\n'));"
+        f"import {{ spoken }} from {str(build.SOURCES / 'times.js')!r};console.log(JSON.parse(process.argv[1]).map(spoken).join('\\n'));"
     )
     import json
 

@@ -69,9 +69,7 @@ class Found:
 def find_code(db: Session, code: str) -> Found | None:
     """The ballot with this receipt code, in whichever election it is. Raises: MalformedError: not the form of a receipt code."""
     hash_of_tracker(code)
-    election = db.exec(
-        select(Election).join(Cast, col(Cast.election_uuid) == col(Election.uuid)).where(Cast.ballot_hash == code)
-    ).first()
+    election = db.exec(select(Election).join(Cast, col(Cast.election_uuid) == col(Election.uuid)).where(Cast.ballot_hash == code)).first()
     line = board.find_ballot(db, election.uuid, code) if election else None
     return Found(election, line) if election and line else None
 

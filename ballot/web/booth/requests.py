@@ -31,6 +31,7 @@ def _body(*fields: str) -> dict[str, str]:
     """The request's JSON object, which has exactly these texts. Raises: MalformedError."""
     try:
         body = json.loads(request.get_data(), object_pairs_hook=_once)
+        json.dumps(body, ensure_ascii=False).encode()  # half of a surrogate pair has no UTF-8, and would fail later
     except (ValueError, RecursionError) as error:
         raise MalformedError("The request is not JSON.") from error
     if not isinstance(body, dict) or body.keys() != set(fields) or not all(isinstance(value, str) for value in body.values()):
@@ -156,9 +157,7 @@ def cast(uuid: str) -> Response:
     """The ballot is in the box, and this is its receipt. The same bytes again give the same receipt."""
     body = _body("token", "ballot")
     now = site().clock.now()
-    receipt = board.cast(
-        site().database, site().keys, uuid, body["token"], body["ballot"].encode("utf-8", "surrogatepass"), now, also=_mail_receipt
-    )
+    receipt = board.cast(site().database, site().keys, uuid, body["token"], body["ballot"].encode(), now, also=_mail_receipt)
     return jsonify(receipt.to_json())
 
 
