@@ -24,6 +24,7 @@ DONE, REFUSED, UNUSABLE, INTERRUPTED = 0, 1, 2, 3
 COMMANDS = {
     "verify": ("ballot.cli_verify", "check a published election, from its file alone"),
     "count": ("ballot.cli_count", "count rankings (.blt) by a named rule, stage by stage"),
+    "watch": ("ballot.cli_watch", "keep an election's checkpoints and complain about a rewind or a fork"),
     "trustee": ("ballot.cli_trustee", "a key-holder's acts: make a key, prove it, shuffle, decrypt"),
     "codes": ("ballot.cli_codes", "split trust: make the members' voting codes away from the server"),
     "simulate": ("ballot.cli_simulate", "run a whole election in this process and leave its files"),

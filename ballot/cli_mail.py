@@ -11,8 +11,8 @@ from ballot.config import Config
 from ballot.errors import MailError, UnusableInputError
 from ballot.services.clock import SystemClock
 from ballot.services.database import Database
-from ballot.services.mail import Mailer, Sender, bounced_message_ids, only_sender, transport_for
-from ballot.services.startup import prepare
+from ballot.services.mail import Mailer, Sender, bounced_message_ids, transport_for
+from ballot.services.startup import only_one, prepare
 
 LARGEST_REPORT = 10_000_000  # bytes
 
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         if args.bounce is not None:
             return _bounce(args.bounce, mailer, database, clock)
-        with only_sender(config.data) as mine:
+        with only_one(config.data, "mail") as mine:
             if not mine:
                 raise MailError("Another sender is at work on this machine; one is enough.")
             sender = Sender(database, mailer, transport_for(config, database, clock), clock, mails_per_minute=config.mails_per_minute)

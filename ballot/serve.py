@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import threading
 from typing import Any
 
 from flask import Flask
@@ -10,11 +12,15 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
 from ballot.app import create_app
 from ballot.config import Config
-from ballot.services import mail
-from ballot.services.clock import SystemClock
-from ballot.services.startup import prepare
+from ballot.services import lifecycle, mail
+from ballot.services.clock import Clock, SystemClock
+from ballot.services.database import Database
+from ballot.services.startup import only_one, prepare
 
 WORKERS, THREADS = 2, 4
+LOOK_EVERY = 2  # seconds
+
+log = logging.getLogger(__name__)
 
 
 def build() -> Flask:
@@ -25,9 +31,30 @@ def build() -> Flask:
     config, clock = Config.from_environ(os.environ), SystemClock()
     database, keys = prepare(config)
     app = create_app(config, clock=clock, database=database, keys=keys)
+    _start_clock(config, database, clock)
     if config.development:
         mail.start_in_background(config, keys, database, clock)
     return app
+
+
+def _start_clock(config: Config, database: Database, clock: Clock) -> None:
+    """Elections close at their announced hour by themselves: a thread of one worker looks every few seconds.
+
+    On several hosts each has one; whoever is second finds the election closed. No ballot is taken after the hour in any case.
+    """
+
+    def work() -> None:
+        pause = threading.Event()
+        while not pause.wait(LOOK_EVERY):
+            try:
+                with only_one(config.data, "clock") as mine:
+                    while mine:
+                        lifecycle.close_due(database, clock.now())
+                        pause.wait(LOOK_EVERY)
+            except Exception:
+                log.exception("closing on time failed; it is tried again in a moment")
+
+    threading.Thread(target=work, name="clock", daemon=True).start()
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types

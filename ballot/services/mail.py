@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import email
 import email.policy
-import fcntl
 import json
 import logging
 import re
@@ -22,15 +21,14 @@ import smtplib
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import Any, Protocol, cast
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -51,6 +49,7 @@ from ballot.models import CaughtMail, Outbox
 from ballot.services.clock import Clock, spoken, spoken_hour
 from ballot.services.database import Database
 from ballot.services.keys import Keys
+from ballot.services.startup import only_one
 
 log = logging.getLogger(__name__)
 
@@ -609,7 +608,7 @@ def _caught(row: CaughtMail) -> Caught:
 class Sender:
     """Sends what waits, one mail after another, at a steady pace. Several senders never send the same mail.
 
-    `name` tells this sender from those of other hosts. On one host, `only_sender` keeps a second one away.
+    `name` tells this sender from those of other hosts. On one host, `startup.only_one` keeps a second one away.
     """
 
     def __init__(
@@ -754,19 +753,6 @@ class Sender:
         return state
 
 
-@contextmanager
-def only_sender(data: Path) -> Iterator[bool]:
-    """True while this process is the one sender of this host; the operating system ends that with the process."""
-    data.mkdir(parents=True, exist_ok=True)
-    with (data / "mail.lock").open("w", encoding="ascii") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-            return
-        yield True
-
-
 def transport_for(config: Config, database: Database, clock: Clock) -> Transport:
     """The mail server of the settings, or in development without one the catcher.
 
@@ -786,7 +772,7 @@ def start_in_background(config: Config, keys: Keys, database: Database, clock: C
         pause = threading.Event()
         while True:
             try:
-                with only_sender(config.data) as mine:
+                with only_one(config.data, "mail") as mine:
                     if mine:
                         rate = 6000 if config.smtp is None else config.mails_per_minute
                         Sender(database, Mailer(config, keys), transport_for(config, database, clock), clock, mails_per_minute=rate).run()

@@ -1,6 +1,11 @@
-"""What every command of the site does first."""
+"""What every command of the site does first, and what one process of a host does for all."""
 
 from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from ballot.config import Config
 from ballot.services.database import Database
@@ -17,3 +22,16 @@ def prepare(config: Config) -> tuple[Database, Keys]:
     database = Database(config.database_url)
     database.migrate()
     return database, keys
+
+
+@contextmanager
+def only_one(data: Path, duty: str) -> Iterator[bool]:
+    """True while this process alone has this duty on this host; the operating system ends that with the process."""
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (data / f"{duty}.lock").open("w", encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+            return
+        yield True

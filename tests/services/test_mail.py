@@ -26,6 +26,7 @@ from ballot.services.clock import FixedClock
 from ballot.services.database import Database
 from ballot.services.keys import Keys
 from ballot.services.mail import Asked, Catcher, Letter, Mailer, Sender, SmtpTransport, State
+from ballot.services.startup import only_one
 from tests.support.certificates import loopback_certificate
 from tests.support.need import ROOT
 from tests.support.ports import free_port
@@ -652,11 +653,12 @@ def test_outside_development_a_mail_server_is_required(config: Config, database:
 
 
 def test_only_one_sender_runs_on_a_host(tmp_path: Path) -> None:
-    with mail.only_sender(tmp_path) as first, mail.only_sender(tmp_path) as second:
+    with only_one(tmp_path, "mail") as first, only_one(tmp_path, "mail") as second, only_one(tmp_path, "other") as third:
         assert first
         assert not second
-    with mail.only_sender(tmp_path) as third:
         assert third
+    with only_one(tmp_path, "mail") as again:
+        assert again
 
 
 def test_the_states_are_counted_and_told_by_member(
