@@ -237,8 +237,6 @@ class Election(SQLModel, table=True):
 class Trustee(SQLModel, table=True):
     """One key-holder of one election. `number` is the owner index 1..m of the archive; messages are the v1 texts as received."""
 
-    __table_args__ = (UniqueConstraint("election_uuid", "number"),)
-
     election_uuid: str = Field(primary_key=True, foreign_key="election.uuid")
     number: int = Field(primary_key=True)
     name: str

@@ -307,7 +307,6 @@ def upgrade() -> None:
             ["election.uuid"],
         ),
         sa.PrimaryKeyConstraint("election_uuid", "number"),
-        sa.UniqueConstraint("election_uuid", "number"),
     )
 
 

@@ -1,0 +1,138 @@
+"""Both databases: migrations give the models' tables, what is acknowledged is durable, and failures are told as such."""
+
+from __future__ import annotations
+
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+from sqlmodel import SQLModel
+
+from ballot.errors import ConfigurationError, UnavailableError
+from ballot.models import Meeting
+from ballot.services.database import Database
+
+
+def test_the_migrations_make_exactly_the_models_tables(database: Database) -> None:
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert [] == compare_metadata(context, SQLModel.metadata)
+
+
+def test_migrating_again_or_by_several_hosts_at_once_changes_nothing(database_url: str) -> None:
+    hosts = [Database(database_url) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda host: host.migrate(), hosts))
+    hosts[0].migrate()
+    with hosts[0].read_connection() as connection:
+        assert 1 == len(connection.execute(text("SELECT * FROM alembic_version")).all())
+    for host in hosts:
+        host.dispose()
+
+
+def test_sqlite_flushes_before_it_answers(sqlite_url: str) -> None:
+    database = Database(sqlite_url)
+    database.migrate()
+    with database.read_connection() as connection:
+        names = ("journal_mode", "synchronous", "foreign_keys", "secure_delete")
+        found = [connection.execute(text(f"PRAGMA {name}")).scalar_one() for name in names]
+    assert ["wal", 2, 1, 1] == found
+    database.dispose()
+
+
+@pytest.mark.postgresql
+def test_a_postgresql_that_does_not_flush_is_refused(postgresql_url: str) -> None:
+    database = Database(postgresql_url)
+    database.migrate()
+    name = postgresql_url.rsplit("/", 1)[1]
+    with database.write_connection() as connection:
+        connection.execute(text(f'ALTER DATABASE "{name}" SET synchronous_commit = off'))
+    database.dispose()
+    with pytest.raises(ConfigurationError, match="synchronous_commit=off"):
+        database.migrate()
+    database.dispose()
+
+
+def test_a_write_is_kept_whole_or_not_at_all(database: Database) -> None:
+    def meeting(identity: str) -> Meeting:
+        return Meeting(id=identity, name="x", created_at=datetime.now(UTC))
+
+    def half() -> None:
+        with database.write() as session:
+            session.add(meeting("a"))
+            session.flush()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        half()
+    with database.write() as session:
+        session.add(meeting("b"))
+    with database.read() as session:
+        session.add(meeting("c"))
+    with database.read() as session:
+        assert [None, "b", None] == [getattr(session.get(Meeting, name), "id", None) for name in "abc"]
+
+
+def test_times_come_back_in_utc(database: Database) -> None:
+    moment = datetime(2026, 3, 20, 19, 0, tzinfo=timezone(timedelta(hours=2)))
+    with database.write() as session:
+        session.add(Meeting(id="a", name="x", created_at=moment))
+    with database.read() as session:
+        found = session.get_one(Meeting, "a").created_at
+    assert (moment, timedelta(0)) == (found, found.utcoffset())
+
+
+def test_a_database_that_is_away_says_that_nothing_was_recorded(tmp_path: Path) -> None:
+    for url in (f"sqlite:///{tmp_path}/no/such/folder/x.sqlite3", "postgresql+psycopg://nobody@127.0.0.1:1/nothing"):
+        database = Database(url)
+        with pytest.raises(UnavailableError, match="nothing was recorded"), database.write() as session:
+            session.get(Meeting, "a")
+        database.dispose()
+
+
+def test_a_full_disk_says_that_nothing_was_recorded(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'b.sqlite3'}")
+    database.migrate()
+
+    def fill() -> None:
+        with database.write_connection() as connection:
+            pages = connection.execute(text("PRAGMA page_count")).scalar_one()
+            connection.execute(text(f"PRAGMA max_page_count = {pages}"))
+            connection.execute(text("INSERT INTO rate_limit (key, window, count) VALUES (:key, 1, 1)"), {"key": "x" * 1_000_000})
+
+    with pytest.raises(UnavailableError):
+        fill()
+    database.dispose()
+
+
+def test_writers_wait_for_each_other_and_none_is_lost(database: Database) -> None:
+    def add(number: int) -> None:
+        with database.write() as session:
+            session.add(Meeting(id=f"m{number}", name="x", created_at=datetime.now(UTC)))
+
+    with ThreadPoolExecutor(10) as pool:
+        list(pool.map(add, range(50)))
+    with database.read_connection() as connection:
+        assert 50 == connection.execute(text("SELECT count(*) FROM meeting")).scalar_one()
+
+
+def test_a_deleted_row_is_overwritten_in_the_file(tmp_path: Path) -> None:
+    """The link between a member and a credential must not survive its deletion in a free page."""
+    path = tmp_path / "b.sqlite3"
+    database = Database(f"sqlite:///{path}")
+    database.migrate()
+    canary = "canary-0123456789"
+    with database.write() as session:
+        session.add(Meeting(id=canary, name="x", created_at=datetime.now(UTC)))
+    with database.write() as session:
+        session.delete(session.get_one(Meeting, canary))
+    database.dispose()
+    plain = sqlite3.connect(path)
+    plain.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    plain.close()
+    assert canary.encode() not in path.read_bytes()
