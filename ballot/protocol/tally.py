@@ -93,7 +93,7 @@ def sized(tally: EncryptedTally, num_tallied: int) -> SizedEncryptedTally:
 
 def total_code(size: SizedEncryptedTally) -> str:
     """The 8 characters that key-holders compare aloud before they open anything: the tally's hash, cut short."""
-    return f"{size.encrypted_tally[:4]} {size.encrypted_tally[4:8]}"
+    return size.encrypted_tally[:8]
 
 
 def compute_encrypted_tally(election: Election, ballots: Iterable[Ballot]) -> tuple[EncryptedTally, SizedEncryptedTally]:
