@@ -29,9 +29,10 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Protocol, cast
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from sqlalchemy import delete, func, select, update
 from sqlmodel import Session, col
 
@@ -52,6 +53,8 @@ from ballot.services.keys import Keys
 from ballot.services.startup import only_one
 
 log = logging.getLogger(__name__)
+
+TEMPLATES = Path(__file__).parents[2] / "templates" / "mail"  # at the top of the tree, beside the package
 
 # Minutes before the second, third, … try of a mail that the server deferred; then every hour until we give up.
 PATIENCE = (1, 5, 15, 30)
@@ -272,7 +275,7 @@ class Mailer:
     def __init__(self, config: Config, keys: Keys) -> None:
         self._config, self._keys = config, keys
         self._templates = Environment(
-            loader=PackageLoader("ballot", "templates/mail"),
+            loader=FileSystemLoader(TEMPLATES),
             autoescape=select_autoescape(["html"]),
             undefined=StrictUndefined,
             trim_blocks=True,
