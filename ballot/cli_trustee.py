@@ -1,8 +1,8 @@
 """`ballot trustee`: a key-holder's acts, on files or with a site.
 
-With a site (`--url`, `--token` from the mailed link), `make-key` does whatever is next, step by step, until the key is made
-and proven; `prove`, `shuffle` and `decrypt` fetch what they need and send what they make. Without a site the same acts read
-and write files, for people who work offline or without our server.
+With a site (`--link`, the whole mailed link; or `--url` and `--token`, its two halves), `make-key` does whatever is next,
+step by step, until the key is made and proven; `prove`, `shuffle` and `decrypt` fetch what they need and send what they
+make. Without a site the same acts read and write files, for people who work offline or without our server.
 
 The key file never leaves this machine. Before shuffling or opening, the whole archive is verified here (`keyholder.py`).
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import getpass
 import os
+import re
 import sys
 import tempfile
 import time
@@ -57,6 +58,7 @@ M = TypeVar("M", bound=Message)
 
 _WAIT: Final = 5  # seconds between two looks at the site
 _MAX_COMPANION: Final = 1 << 31
+_LINK: Final = re.compile(r"(?P<site>https?://[^#?]+)/trustee/[0-9A-Za-z]+/[0-9]+#(?P<token>[!-~]+)", re.ASCII)
 _RNG: Final = SystemRng()
 
 
@@ -68,7 +70,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "trustee",
         help="a key-holder's acts: make a key, prove it, shuffle, decrypt",
-        description="A key-holder's acts, with a site (--url and --token, from your mailed link) or on files.",
+        description="A key-holder's acts, with a site (--link: the whole link from your mail) or on files.",
         epilog="exit status: 0 done, 1 a check failed, 2 refused or not usable",
     )
     acts = parser.add_subparsers(dest="act", metavar="ACT", required=True)
@@ -112,9 +114,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _site(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--url", metavar="URL", help="the site's address, https://…")
-    parser.add_argument("--token", metavar="TOKEN", help="from my mailed link, after the #")
-    parser.add_argument("--token-file", metavar="FILE", type=Path, help="the same, from a file (it then shows in no list of processes)")
+    parser.add_argument("--link", metavar="LINK", help="the whole link from my mail, in quotes")
+    parser.add_argument("--link-file", metavar="FILE", type=Path, help="the same, from a file (it then shows in no list of processes)")
+    parser.add_argument("--url", metavar="URL", help="instead of --link: the site's address, https://…")
+    parser.add_argument("--token", metavar="TOKEN", help="with --url: the part of my link after the #")
 
 
 def _holder(parser: argparse.ArgumentParser) -> None:
@@ -223,27 +226,37 @@ def _keep(key: KeyFile, path: Path, passphrase: str, *, replace_old: bool = Fals
 # --- the site -----------------------------------------------------------------------------------------------------------------
 
 
+def _with_site(args: argparse.Namespace) -> bool:
+    return not (args.url is args.token is args.link is args.link_file is None)
+
+
+def _link_in(path: Path) -> str:
+    try:
+        return read_file(path, 4096).decode("ascii")
+    except UnicodeDecodeError as error:
+        raise UnusableInputError(f"{path}: the link is not plain text.") from error
+
+
 class _Place:
     """A key-holder's own place on a site."""
 
     def __init__(self, args: argparse.Namespace, key: KeyFile | None = None) -> None:
-        token = args.token
-        if args.token_file is not None:
-            try:
-                token = read_file(args.token_file, 4096).decode("ascii").strip()
-            except UnicodeDecodeError as error:
-                raise UnusableInputError(f"{args.token_file}: the token is not plain text.") from error
-        if token is None:
-            raise UnusableInputError("a site also needs --token (or --token-file), from your mailed link")
-        # A whole link may be pasted where a token is wanted.
-        token = token.rpartition("#")[2]
+        url, token = args.url, args.token
+        link = args.link if args.link_file is None else _link_in(args.link_file)
+        if link is not None:
+            match = _LINK.fullmatch(link.strip())
+            if not match:
+                raise UnusableInputError("the link must be the whole one from your mail, https://…/trustee/…#…")
+            url, token = match["site"], match["token"]
+        if url is None or token is None:
+            raise UnusableInputError("a site needs --link, the whole link from your mail (or --url and --token)")
         subject = token_subject(token)
         election = getattr(args, "election", None) or (key.election if key else None) or (subject[0] if subject else None)
         owner = getattr(args, "owner", None) or (key.owner if key else None) or (subject[1] if subject else None)
         if election is None or owner is None:
             raise UnusableInputError("which ballot? Give --election and --owner, as your mail says")
         UUID.decode(election)
-        self.client, self.election, self.owner = Client(args.url, token), str(election), int(owner)
+        self.client, self.election, self.owner = Client(url, token), str(election), int(owner)
 
     def view(self) -> dict[str, Any]:
         """What the site wants from us next."""
@@ -287,7 +300,7 @@ def _certificates_of(view: dict[str, Any]) -> list[SignedMsg]:
 
 
 def _make_key(args: argparse.Namespace) -> int:
-    if args.url is not None:
+    if _with_site(args):
         return _make_key_with_site(args)
     _needed(args, "election", "holder")
     UUID.decode(args.election)
@@ -473,7 +486,7 @@ def _prove_to(place: _Place, key: KeyFile, view: dict[str, Any]) -> None:
 
 def _prove(args: argparse.Namespace) -> int:
     key, _ = _open_key(args.key, args.passphrase_file)
-    place = _Place(args, key) if args.url is not None else None
+    place = _Place(args, key) if _with_site(args) else None
     view = None if place is None else place.view()
     key = _completed(key, view)
     print(f"The file opens. It is the key of {plain(key.holder)} (key-holder {key.owner}) for ballot {key.election}.")
@@ -526,7 +539,7 @@ def _archive(args: argparse.Namespace, place: _Place | None) -> Iterator[tuple[B
     """The archive, readable twice, and the companion proofs so far."""
     if place is None:
         if args.archive is None:
-            raise UnusableInputError("give a site (--url and --token) or an --archive")
+            raise UnusableInputError("give a site (--link) or an --archive")
         with _opened(args.archive) as file:
             yield file, _companion_file(args)
         return
@@ -551,7 +564,7 @@ def _agreed(args: argparse.Namespace, board: Board, act: Act) -> None:
 def _use_key(args: argparse.Namespace) -> int:
     act: Act = args.act
     key, _ = _open_key(args.key, args.passphrase_file)
-    place = _Place(args, key) if args.url is not None else None
+    place = _Place(args, key) if _with_site(args) else None
     key = _completed(key, None if place is None or key.private_key is not None else place.view())
     with _executor(args.jobs) as executor:
         with _archive(args, place) as (file, companion):

@@ -7,7 +7,8 @@ A sealed file is compact JSON on one line:
 
 The key is scrypt of the passphrase (UTF-8, NFC, 32 bytes out). Everything but `data` is authenticated with it: the JSON of
 the object without `data`, in the order above. `kind` and `about` can be read without the passphrase, so that a person sees
-whose file it is; they hold no secret. scrypt and AES-GCM are what a browser can do too.
+whose file it is; they hold no secret. scrypt and AES-GCM are what a browser can do too. Python cannot wipe memory: while
+the program runs, and in a swap file perhaps for longer, passphrase and secrets are on the machine in clear.
 """
 
 from __future__ import annotations

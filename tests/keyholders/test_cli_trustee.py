@@ -205,7 +205,13 @@ def test_wrong_arguments_are_told_in_one_sentence(run: Run, folder: Path, board:
         ["prove", "--key", key, "--url", "file:///etc/passwd", "--token", "t"],
         ["prove", "--key", key, "--url", "https://vote.example.org?x", "--token", "t"],
         ["prove", "--key", key, "--url", "https://vote.example.org", "--token", "a b"],
-        ["prove", "--key", key, "--url", "https://vote.example.org", "--token-file", folder / "missing"],
+        ["prove", "--key", key, "--token", "t"],
+        ["prove", "--key", key, "--link", "https://vote.example.org/vote#t"],
+        ["prove", "--key", key, "--link", "https://vote.example.org/trustee/SmaLLe1ection1/1"],
+        ["prove", "--key", key, "--link", "http://vote.example.org/trustee/SmaLLe1ection1/1#t"],
+        ["prove", "--key", key, "--link-file", folder / "missing"],
+        ["prove", "--key", key, "--link-file", key],
+        ["make-key", "--url", "https://vote.example.org", "--token", "t"],
     ):
         assert 2 == run(*words)[0], words
     for arguments in (["decrypt", "--key", "k", "--pin", "x"], ["decrypt", "--key", "k", "--jobs", "0"], ["threshold", "7"], []):

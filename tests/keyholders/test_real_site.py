@@ -79,11 +79,11 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 
 def _with_link(site: Running, uuid: str, owner: int) -> list[str]:
-    """The options that a key-holder copies from the mailed link."""
+    """The mailed link, as a key-holder pastes it."""
     with site.world.database.read() as session:
         trustee = session.get_one(Trustee, (uuid, owner))
         token = make_trustee_token(site.world.keys, trustee)
-    return ["--url", site.url, "--token", f"{site.url}/trustee/{uuid}/{owner}#{token}"]
+    return ["--link", f"{site.url}/trustee/{uuid}/{owner}#{token}"]
 
 
 def _key(folder: Path, uuid: str, owner: int) -> Path:
@@ -136,7 +136,9 @@ def test_a_wrong_token_is_refused_in_the_sites_own_words(site: Running, run: Run
     world = site.world
     uuid = world.election(world.meeting())
     right = _with_link(site, uuid, 1)
-    for token in ("nonsense", right[3][:-1]):
+    (site.world.config.data / "link").write_text(right[1] + "\n")
+    assert 0 == run("trustee", "make-key", "--link-file", site.world.config.data / "link")[0]
+    for token in ("nonsense", right[1].partition("#")[2][:-1]):
         status, _, err = run("trustee", "make-key", "--url", site.url, "--token", token, "--election", uuid, "--owner", 1)
         assert 2 == status
         assert "the site says: " in err
