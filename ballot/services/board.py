@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection, func, insert, update
@@ -31,6 +31,7 @@ from ballot.protocol.ballots import check_ballot, tracker
 from ballot.protocol.declarations import Declarations, split_description
 from ballot.protocol.messages import Ballot, Event, EventType, SetupData, sha256_hex
 from ballot.protocol.receipts import Checkpoint, Receipt, hash_of_tracker, make_receipt, sign_checkpoint, tracker_of_hash, verifier_key
+from ballot.protocol.trustees import ElectionKeys, check_trustees
 from ballot.services.clock import iso, spoken
 from ballot.services.database import Database
 from ballot.services.keys import Keys
@@ -52,6 +53,7 @@ class Setup:
 
     election: messages.Election
     trustees: messages.Trustees
+    keys: ElectionKeys
     description: str
     declarations: Declarations | None
     meeting_id: str
@@ -77,7 +79,7 @@ def load_setup(database: Database, election_uuid: str) -> Setup:
         trustees = messages.Trustees.parse(object_bytes(session, election_uuid, data.trustees))
         row = session.get_one(Election, election_uuid)
     description, declarations = split_description(election.description)
-    setup = Setup(election, trustees, description, declarations, row.meeting_id, data)
+    setup = Setup(election, trustees, check_trustees(trustees), description, declarations, row.meeting_id, data)
     database.setups[election_uuid] = setup
     return setup
 
@@ -187,7 +189,9 @@ def _look(
     if member is None or member.reason or not holds(claim, member.meeting_id, member.generation, withdrawn=member.withdrawn):
         raise not_valid()
     right = connection.execute(
-        select_columns(_electorate.c.credential, _election.c.state, _election.c.opens_at, _election.c.closes_at)
+        select_columns(
+            _electorate.c.credential, _election.c.state, _election.c.opens_at, _election.c.closes_at, _election.c.closed_at
+        )
         .join(_election, _election.c.uuid == _electorate.c.election_uuid)
         .where(_electorate.c.election_uuid == uuid, _electorate.c.handle == claim.handle, _election.c.meeting_id == claim.meeting_id)
     ).first()
@@ -205,7 +209,7 @@ def _look(
         last = found[-1]
         receipt = _receipt(keys, uuid, last.ballot_hash, last.height, last.head, last.cast_at)
         raise AlreadyVotedError("You have already voted. Your ballot is in the box.", receipt)
-    _check_open(right.state, right.opens_at, right.closes_at, now)
+    _check_open(right.state, right.opens_at, min(right.closes_at, right.closed_at or right.closes_at), now)
     if credential is not None and credential != right.credential:
         raise NotInElectorateError("This ballot was signed with another member's code.")
     return None
@@ -217,7 +221,16 @@ def _check_open(state: ElectionState, opens_at: datetime, closes_at: datetime, n
     if state is ElectionState.VOID:
         raise VotingClosedError("This election was declared void. Your ballot was not recorded.")
     if state is not ElectionState.OPEN or now >= closes_at:
-        raise VotingClosedError(f"Voting closed {spoken(min(closes_at, now))}. Your ballot was not recorded.")
+        raise VotingClosedError(f"Voting closed {spoken(closes_at)}, {_late(now - closes_at)}before your vote arrived. It was not counted.")
+
+
+def _late(by: timedelta) -> str:
+    """`40 seconds `, `3 minutes `: how much too late, where that is less than two hours."""
+    seconds = int(by.total_seconds())
+    if not 0 < seconds < 7200:
+        return ""
+    number, unit = (seconds, "second") if seconds < 120 else (seconds // 60, "minute")
+    return f"{number} {unit}{'' if number == 1 else 's'} "
 
 
 def _tell(connection: Connection, also: Also, setup: Setup, handle: str, mine: str, now: datetime) -> None:

@@ -457,25 +457,28 @@ def void(session: Session, election_uuid: str, reason: str, actor: Actor, now: d
 # --- afterwards -------------------------------------------------------------------------------------------------
 
 
-def tidy(session: Session, election_uuid: str, actor: Actor, now: datetime) -> Election:
+def tidy(database: Database, election_uuid: str, actor: Actor, now: datetime) -> Election:
     """Nobody can link a member and a public credential any more: those rows are gone. Links to this election stop working.
 
     When the meeting's last election is tidied, the roll's names and addresses are deleted too; its commitment and figures stay.
+    What was deleted is then also overwritten in the database's files; backups are the host's to delete.
 
     Raises: NotAllowedError, NotFoundError, PreconditionError: neither published nor void, or tidied already.
     """
     require(actor, Move.TIDY)
-    election = in_state(session, election_uuid, ElectionState.PUBLISHED, ElectionState.VOID)
-    if election.tidied_at is not None:
-        raise PreconditionError("This election is tidied already.")
-    session.execute(delete(Electorate).where(col(Electorate.election_uuid) == election_uuid))
-    election.tidied_at = now
-    session.add(election)
-    append(session, election.meeting_id, Act.TIDIED, actor, now, election=election_uuid)
-    if all(e.tidied_at is not None for e in elections_of(session, election.meeting_id)):
-        session.execute(delete(RollEntry).where(col(RollEntry.meeting_id) == election.meeting_id))
-        roll_row = session.get(Roll, election.meeting_id)
-        if roll_row is not None:
-            roll_row.salt = b""
-            session.add(roll_row)
+    with database.write() as session:
+        election = in_state(session, election_uuid, ElectionState.PUBLISHED, ElectionState.VOID)
+        if election.tidied_at is not None:
+            raise PreconditionError("This election is tidied already.")
+        session.execute(delete(Electorate).where(col(Electorate.election_uuid) == election_uuid))
+        election.tidied_at = now
+        session.add(election)
+        append(session, election.meeting_id, Act.TIDIED, actor, now, election=election_uuid)
+        if all(e.tidied_at is not None for e in elections_of(session, election.meeting_id)):
+            session.execute(delete(RollEntry).where(col(RollEntry.meeting_id) == election.meeting_id))
+            roll_row = session.get(Roll, election.meeting_id)
+            if roll_row is not None:
+                roll_row.salt = b""
+                session.add(roll_row)
+    database.overwrite_deleted()
     return election

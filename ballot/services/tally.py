@@ -49,7 +49,6 @@ from ballot.protocol.parallel import map_chunks
 from ballot.protocol.result import open_tally
 from ballot.protocol.shuffle import check_shuffle, shuffle_tally
 from ballot.protocol.tally import TallyBuilder, merge_nh_ciphertexts, ranked_questions
-from ballot.protocol.trustees import ElectionKeys, check_trustees
 from ballot.services import board
 from ballot.services.board import Setup, load_setup
 from ballot.services.database import Database
@@ -184,7 +183,7 @@ def steps(database: Database, election_uuid: str) -> Steps:
     ended = "EndShuffles" in kinds
     missing: list[str] = []
     if sized is not None and "Result" not in kinds:
-        missing = check_trustees(setup.trustees).missing(shuffled if ranked and not ended else opened)
+        missing = setup.keys.missing(shuffled if ranked and not ended else opened)
     return Steps(
         begun=sized is not None,
         ballots=sized.num_tallied if sized else 0,
@@ -216,7 +215,6 @@ class _Progress:
     """The tally as the board has it; `tally` has every accepted shuffle merged."""
 
     setup: Setup
-    keys: ElectionKeys
     height: int
     sized: SizedEncryptedTally
     tally: EncryptedTally
@@ -264,7 +262,7 @@ def _progress(database: Database, election_uuid: str) -> _Progress:
     if tally is None or sized is None:
         raise BoardDamagedError("The encrypted tally is missing.", height=first)
     ranked = any(True for _ in ranked_questions(setup.election))
-    return _Progress(setup, check_trustees(setup.trustees), height, sized, tally, ranked, shuffles, ended, partials, hashes, result)
+    return _Progress(setup, height, sized, tally, ranked, shuffles, ended, partials, hashes, result)
 
 
 def current_tally(database: Database, election_uuid: str) -> EncryptedTally:
@@ -299,7 +297,7 @@ def accept_shuffle(
     if owner in state.shuffles:
         raise PreconditionError("This key-holder has shuffled already.")
     with _refusals(database, election_uuid, owner, "shuffle", now):
-        state.keys.of_owner(owner)
+        state.setup.keys.of_owner(owner)
         shuffle = Shuffle.parse(data)
         check_shuffle(state.setup.election, state.tally, shuffle, owner=owner, executor=executor)
     with database.write() as session:
@@ -308,7 +306,7 @@ def accept_shuffle(
         event = board.append(session, election_uuid, "Shuffle", [data, Owned(owner, digest).to_bytes()])
         details = {"key-holder": owner, "shuffle": digest, "head": event.hash}
         append(session, election.meeting_id, Act.SHUFFLE_ACCEPTED, actor, now, election=election_uuid, details=details)
-        if not state.keys.missing({*state.shuffles, owner}):
+        if not state.setup.keys.missing({*state.shuffles, owner}):
             event = board.append(session, election_uuid, "EndShuffles")
             append(session, election.meeting_id, Act.SHUFFLES_ENDED, actor, now, election=election_uuid, details={"head": event.hash})
 
@@ -345,7 +343,7 @@ def accept_decryption(
     if owner in state.partials:
         raise PreconditionError("This key-holder's share is here already.")
     with _refusals(database, election_uuid, owner, "share", now):
-        key = state.keys.of_owner(owner)
+        key = state.setup.keys.of_owner(owner)
         partial = PartialDecryption.parse(data)
         election_message = state.setup.election
         if not companion:
@@ -413,9 +411,9 @@ def finish(database: Database, election_uuid: str, actor: Actor, now: datetime, 
     if state.result is not None:
         return state.result
     _must_be_tallying(database, election_uuid)
-    if missing := state.keys.missing(state.partials):
+    if missing := state.setup.keys.missing(state.partials):
         raise PreconditionError(f"The ballots cannot be opened yet: still missing {', '.join(missing)}.")
-    factors = combine_factors(state.keys, state.tally, state.partials, executor)
+    factors = combine_factors(state.setup.keys, state.tally, state.partials, executor)
     opened = open_tally(state.setup.election, state.tally, factors, state.sized.num_tallied, executor)
     with database.write() as session:
         election = _at_head(session, election_uuid, state.height, ElectionState.TALLYING)
@@ -465,7 +463,7 @@ def open_practice(database: Database, keys: Keys, election_uuid: str, now: datet
     """
     state = _progress(database, election_uuid)
     declared = state.setup.declarations
-    if declared is None or not declared.practice or len(state.keys.keys) != 1:
+    if declared is None or not declared.practice or len(state.setup.keys.keys) != 1:
         raise PreconditionError("Only a practice election's key is held by the service.")
     election, rng = state.setup.election, SystemRng()
     secret = int(keys.practice.get(election_uuid))
@@ -505,22 +503,33 @@ class Published:
 
 
 def outcome(database: Database, election_uuid: str) -> Published:
-    """The published result, read from the checked archive. Raises: NotFoundError: nothing is published."""
+    """The published result, as the verified archive has it. Raises: NotFoundError: nothing is published; BoardDamagedError."""
+    known = database.setups.get(f"outcome|{election_uuid}")
+    if isinstance(known, Published):
+        return known
+    setup = load_setup(database, election_uuid)
     with database.read() as session:
         if election_of(session, election_uuid).state is not ElectionState.PUBLISHED:
             raise NotFoundError("There is no result yet.")
-    state = _progress(database, election_uuid)
-    if state.result is None:
-        raise NotFoundError("There is no result yet.")
-    with database.read() as session:
-        credentials = PublicCredentials.parse(board.object_bytes(session, election_uuid, state.setup.data.credentials))
-    declared = state.setup.declarations
-    rules: Sequence[dict[str, Any]] = declared.rules if declared is not None and declared.rules else [{}] * len(state.result.result)
+        payloads = dict(_events(session, election_uuid))
+        result = Result.parse(_checked_object(session, election_uuid, payloads["Result"]))
+        sized = SizedEncryptedTally.parse(_checked_object(session, election_uuid, payloads["EncryptedTally"]))
+        credentials = PublicCredentials.parse(_checked_object(session, election_uuid, setup.data.credentials))
+    declared = setup.declarations
+    rules: Sequence[dict[str, Any]] = declared.rules if declared is not None and declared.rules else [{}] * len(result.result)
     outcomes = [
-        _question_outcome(question, rule, row)
-        for question, rule, row in zip(state.setup.election.questions, rules, state.result.result, strict=True)
+        _question_outcome(question, rule, row) for question, rule, row in zip(setup.election.questions, rules, result.result, strict=True)
     ]
-    return Published(state.setup.election, state.sized.num_tallied, len(credentials.entries), tuple(outcomes))
+    published = Published(setup.election, sized.num_tallied, len(credentials.entries), tuple(outcomes))
+    database.setups[f"outcome|{election_uuid}"] = published
+    return published
+
+
+def _checked_object(session: Session, election_uuid: str, digest: str) -> bytes:
+    content = board.object_bytes(session, election_uuid, digest)
+    if messages.sha256_hex(content) != digest:
+        raise BoardDamagedError(f"The object {digest[:16]}… was changed in the database.", height=0, object_hash=digest)
+    return content
 
 
 def _question_outcome(question: Question, rule: dict[str, Any], row: Sequence[Any]) -> QuestionOutcome:
