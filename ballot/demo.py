@@ -125,9 +125,9 @@ class Sample:
 
 
 def find_or_make(config: Config, database: Database, keys: Keys, clock: Clock, rng: Rng) -> tuple[Sample, bool]:
-    """The sample organisation, and whether it was made just now."""
-    files = config.data / "sample"
-    now = clock.now()
+    """The sample organisation with its voting open, and whether it was there already. What was cut short is finished."""
+    files, now = config.data / "sample", clock.now()
+    files.mkdir(mode=0o700, parents=True, exist_ok=True)
     with database.write() as session:
         people = [
             officers.add_officer(session, name=name, email=email, roles=["returning-officer"], now=now)
@@ -135,37 +135,32 @@ def find_or_make(config: Config, database: Database, keys: Keys, clock: Clock, r
         ]
         first, second = (Actor(person.id, "returning-officer") for person in people)
         found = session.exec(select(Meeting).where(Meeting.name == _meeting_name(now))).first()
-        if found is not None:
-            return Sample(config, database, keys, clock, first, second, found.id, files), False
+        meeting_id = found.id if found is not None else _agenda(session, first, now)
         secrets = {person.email: officers.enrolment_secret(session, keys, person) for person in people if not officers.enrolled(person)}
-        meeting = lifecycle.make_meeting(session, _meeting_name(now), first, now)
-        roll.load(session, meeting.id, roll.preview(sample.roll_file(now.date()), now.date() - timedelta(days=28)), first, now)
-        roll.freeze(session, meeting.id, first, now)
-        uuids = [
-            lifecycle.make_election(session, meeting.id, draft, first, now + timedelta(milliseconds=place)).uuid  # the agenda's order
-            for place, draft in enumerate(sample.drafts(*sample.times(now)))
-        ]
-        meeting_id = meeting.id
-        holders = [trustees.Person(name, email) for name, email in sample.KEY_HOLDERS]
-        for uuid in uuids:
-            trustees.name_trustees(session, uuid, holders, sample.THRESHOLD, first, now)
-    files.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _write_private(files / "officers.json", json.dumps(secrets))
+    if secrets:
+        _write_private(files / "officers.json", json.dumps(secrets))
     made = Sample(config, database, keys, clock, first, second, meeting_id, files)
-    for uuid in uuids:
-        _key_day(made, uuid, rng)
-        lifecycle.lock(database, keys, uuid, first, now, approval=made.agreed(Need.LOCK, uuid))
+    for election in made.elections():
+        if election.state is ElectionState.DRAFT:
+            _key_day(made, election.uuid, rng)
+            lifecycle.lock(database, keys, election.uuid, first, now, approval=made.agreed(Need.LOCK, election.uuid))
     with database.write() as session:
-        for uuid in uuids:
+        locked = [election.uuid for election in made.elections() if election.state is ElectionState.LOCKED]
+        for uuid in locked:
             lifecycle.open_voting(session, uuid, first, now)
-        mailer = mail.Mailer(config, keys)
-        invitations.send_links(session, config, keys, mailer, meeting_id, first, now)
-        for uuid in uuids:
-            for trustee in trustees.trustees_of(session, uuid):
-                invitations.send_trustee_link(
-                    session, config, keys, mailer, trustee, "Your key is made and safe. We write again on count day.", now
-                )
-    return made, True
+        if locked:
+            invitations.send_links(session, config, keys, mail.Mailer(config, keys), meeting_id, first, now)
+    return made, found is not None
+
+
+def _agenda(session: Session, officer: Actor, now: datetime) -> str:
+    """The meeting with its frozen roll and its elections as drafts; its identifier."""
+    meeting = lifecycle.make_meeting(session, _meeting_name(now), officer, now)
+    roll.load(session, meeting.id, roll.preview(sample.roll_file(now.date()), now.date() - timedelta(days=28)), officer, now)
+    roll.freeze(session, meeting.id, officer, now)
+    for place, draft in enumerate(sample.drafts(*sample.times(now))):
+        lifecycle.make_election(session, meeting.id, draft, officer, now + timedelta(milliseconds=place))  # the agenda's order
+    return meeting.id
 
 
 def _meeting_name(now: datetime) -> str:
@@ -184,6 +179,11 @@ def _key_file(made: Sample, uuid: str, number: int) -> Path:
 def _key_day(made: Sample, uuid: str, rng: Rng) -> None:
     """The key ceremony of one election: the sample's key-holders take their turns, and prove that they hold their keys."""
     database, keys, now = made.database, made.keys, made.now
+    holders = [trustees.Person(name, email) for name, email in sample.KEY_HOLDERS]
+    mailer = mail.Mailer(made.config, keys)
+    with database.write() as session:
+        for trustee in trustees.name_trustees(session, uuid, holders, sample.THRESHOLD, made.officer, now):
+            invitations.send_trustee_link(session, made.config, keys, mailer, trustee, "Please make your key.", now)
     numbers = range(1, len(sample.KEY_HOLDERS) + 1)
     seeds = {n: ceremony.gen_seed(rng) for n in numbers}
     own = {n: ceremony.PkiKeys.from_seed(seed) for n, seed in seeds.items()}
@@ -206,7 +206,7 @@ def _key_day(made: Sample, uuid: str, rng: Rng) -> None:
             proof = prove_exponent(trustees.possession_statement(uuid, n, nonce), secret, rng)
             trustees.receive_possession(session, keys, uuid, n, nonce, proof.to_bytes(), now)
         key = KeyFile(uuid, n, sample.KEY_HOLDERS[n - 1][0], "threshold", seeds[n], secret)
-        write_key(_key_file(made, uuid, n), key, PASSPHRASE)
+        write_key(_key_file(made, uuid, n), key, PASSPHRASE, replace_old=True)
 
 
 # --- key-holders --------------------------------------------------------------------------------------------------
@@ -250,12 +250,12 @@ def _site(config: Config, bind: str) -> int:
     os.environ.update(_defaults(os.environ, bind))
     database, keys = prepare(config)
     clock = SystemClock()
-    made, new = find_or_make(config, database, keys, clock, SystemRng())
+    made, known = find_or_make(config, database, keys, clock, SystemRng())
     with database.write() as session:
         links = [officers.make_login_link(session, email=email, now=made.now, pause=0) for _, email in (sample.OFFICER, sample.SECOND)]
     url, me = config.public_url, min(os.path.relpath(sys.argv[0]), sys.argv[0], key=len)
     minutes = int(officers.LINK_LIFE.total_seconds()) // 60
-    lines = [f"{config.organisation}: {_meeting_name(made.now)}{'' if new else ' (made earlier)'}", ""]
+    lines = [f"{config.organisation}: {_meeting_name(made.now)}{' (made earlier)' if known else ''}", ""]
     for (name, email), link in zip((sample.OFFICER, sample.SECOND), links, strict=True):
         if link is not None:
             lines += [
@@ -304,12 +304,12 @@ def _digits(config: Config, email: str) -> int:
 
 def _key_holders(config: Config) -> int:
     database, keys = prepare(config)
-    made, new = find_or_make(config, database, keys, SystemClock(), SystemRng())
+    made, known = find_or_make(config, database, keys, SystemClock(), SystemRng())
     with ProcessPoolExecutor() as pool:
         opened = open_boxes(made, SystemRng(), pool, print)
     database.dispose()
     if not opened:
-        hint = "the sample organisation was only made now" if new else "an officer has to close the voting and begin the tally first"
+        hint = "an officer has to close the voting and begin the tally first" if known else "the sample organisation was only made now"
         raise PreconditionError(f"Nothing waits for the key-holders: {hint}.")
     print("Done. An officer can publish the result now.")
     return 0
