@@ -310,6 +310,12 @@ def the_end_taken_away() -> Hostile:
     return Hostile(board.to_bytes(), board.companion_bytes(), (pin,))
 
 
+@case(Rule.PIN, 3, "two different events were seen")
+def two_views_that_contradict_each_other() -> Hostile:
+    board = honest()
+    return Hostile(board.to_bytes(), board.companion_bytes(), ((3, "0" * 64), (3, board.hash_at(3))))
+
+
 @case(Rule.PIN, 0, "history was rewritten")
 def another_election_altogether() -> Hostile:
     board = Society(seed=b"another").hold()
