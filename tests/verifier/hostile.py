@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from ballot.protocol import credentials, trustees
@@ -934,6 +935,43 @@ add(
     "another election",
     lambda: _signed_ballot(lambda b: replace(b, election_uuid="1" * 14)),
 )
+
+
+@cache
+def _same_meeting() -> Society:
+    """Another election of the same meeting: same members' codes, same key-holders, same questions, another identifier."""
+    people = copy(society())
+    people.election = replace(people.election, uuid="2" * 14)
+    people.credentials = PublicCredentials.from_points([credentials.public(people.election.uuid, code) for code in people.codes])
+    return people
+
+
+add(
+    "a_ballot_of_the_same_meetings_other_election",
+    Rule.BALLOT_ELECTION,
+    3,
+    "another election",
+    lambda: with_ballot(2, lambda _: _same_meeting().ballot(2).to_bytes()),
+)
+
+
+@case(Rule.BALLOT_ELECTION, 3, "another election")
+def a_ballot_of_this_election_in_the_same_meetings_other_one() -> Board:
+    board = _same_meeting().hold()
+    board.acts[3].payload = society().ballot(2).to_bytes()
+    return board
+
+
+@case(Rule.BALLOT_PROOF, 3, "question 1")
+def answers_of_the_same_meetings_other_election_signed_for_this_one() -> Board:
+    return _held_signed(lambda b: replace(b, answers=_same_meeting().ballot(2).answers))
+
+
+@case(Rule.DECRYPTION_PROOF, 14, "key-holder 2")
+def a_share_of_the_same_meetings_other_election() -> Board:
+    """The same key decrypts the very same ciphertexts, but for another fingerprint."""
+    people, other = society(), _same_meeting().election.fingerprint
+    return with_share(2, lambda tally, _: gen_partial_decryption(other, tally, people.private_keys[2], people.rng("k")))
 
 
 @case(Rule.BALLOT_CREDENTIAL, 7, "not in the election's list")
