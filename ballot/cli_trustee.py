@@ -26,6 +26,7 @@ from ballot import keyholder
 from ballot.client import Client, token_subject
 from ballot.errors import MalformedError, RefusedError, UnusableInputError
 from ballot.keyholder import Act, Board, KeyFile, plain, slug, who, write_key
+from ballot.protocol.declarations import MINIMUM_BALLOTS
 from ballot.protocol.group import G, Q, SystemRng
 from ballot.protocol.messages import (
     UUID,
@@ -554,6 +555,8 @@ def _agreed(args: argparse.Namespace, board: Board, act: Act) -> None:
     if size is None:  # prepare() refuses first
         raise RefusedError("the encrypted tally is not there yet")
     print(f"Verified: “{plain(board.election.name)}”, fingerprint {board.election.fingerprint}.")
+    if board.minimum < MINIMUM_BALLOTS:
+        print(f"Note: this election's own text allows opening as few as {max(board.minimum, 1)} ballots.")
     print(f"Ballots counted: {size.num_tallied}. Total code: {total_code(size)}.", flush=True)
     if sys.stdin.isatty() and not args.yes:
         answer = input(f"Do the other key-holders read out the same number and code? Type yes to {act}: ")

@@ -26,7 +26,7 @@ from ballot.protocol.archive import Entry, read_archive
 from ballot.protocol.companion import gen_companion
 from ballot.protocol.declarations import MINIMUM_BALLOTS, Declarations, split_description
 from ballot.protocol.decryption import gen_partial_decryption
-from ballot.protocol.group import G, Point, Rng, scalar_from_text
+from ballot.protocol.group import G, Rng, scalar_from_text
 from ballot.protocol.messages import (
     UUID,
     Companion,
@@ -385,8 +385,3 @@ def decrypt(
     partial = gen_partial_decryption(board.election.fingerprint, ready.tally, secret, rng, executor)
     companion = gen_companion(board.election, ready.tally, secret, partial, rng, owner=ready.key.owner, executor=executor)
     return ready, partial, companion
-
-
-def public_key(key: KeyFile) -> Point:
-    """The public half of a key file's decryption key. Raises: RefusedError if there is none yet."""
-    return G ** key.decryption_key()

@@ -119,6 +119,11 @@ def test_a_ceremony_on_files_gives_threshold_parameters(run: Run, folder: Path) 
         assert public.public_key == G ** KeyFile.from_bytes(key.read_bytes(), PASSPHRASE).decryption_key()
         assert 0o600 == key.stat().st_mode & 0o777
         assert 0 == run("prove", "--key", key)[0]
+    both = folder / "both"
+    both.write_bytes((folder / "holder-1.vinput.json").read_bytes() * 2)
+    assert "one message" in run("threshold", 5, "--certificates", certificates, "--key", keys[0], "--vinput", both)[2]
+    assert "exists already" in run("threshold", 4, "--certificates", certificates, "--polynomials", polynomials)[2]
+    assert 2 == run("threshold", 4, "--certificates", certificates, "--polynomials", polynomials, "--out", folder / "missing")[0]
     status, _, err = run("threshold", 5, "--certificates", certificates, "--key", keys[0], "--vinput", folder / "holder-2.vinput.json")
     assert 1 == status
     assert "refused" in err
@@ -134,8 +139,10 @@ def test_whole_elections_are_shuffled_and_opened_on_files(run: Run, folder: Path
     uuid = board.done.election.uuid
     Shuffle.parse((folder / f"{uuid}-shuffle-3-holder-3.json").read_bytes())
     archive.write_bytes(board.until("EndShuffles"))
-    status, out, _ = run("decrypt", "--key", key, "--archive", archive, "--out", folder)
+    pin = next(e.hash for e in board.entries() if e.kind == "event")
+    status, out, _ = run("decrypt", "--key", key, "--archive", archive, "--out", folder, "--pin", f"0:{pin}")
     assert 0 == status
+    assert 1 == run("decrypt", "--key", key, "--archive", archive, "--pin", f"0:{'0' * 64}")[0]
     partial = PartialDecryption.parse((folder / f"{uuid}-decryption-3-holder-3.json").read_bytes())
     companion = Companion.parse((folder / f"{uuid}-companion-3-holder-3.json").read_bytes())
     from ballot.keyholder import read_board
@@ -183,6 +190,8 @@ def test_a_key_file_that_is_none_is_told_in_one_sentence(run: Run, folder: Path,
     (folder / "board.bel").write_bytes(board.until("EndShuffles"))
     for words in (["prove"], ["decrypt", "--archive", folder / "board.bel"], ["threshold", 3, "--certificates", folder / "phrase"]):
         assert 2 == run(*words, "--key", folder / "bad.key")[0]
+    (folder / "dash").write_text("–")
+    assert 2 == run("prove", "--key", folder / "bad.key", "--link-file", folder / "dash")[0]
     for option in ("--certificates", "--polynomials", "--voutputs", "--vinput"):
         words = [item for name in ("--certificates", "--polynomials", "--voutputs") for item in (name, folder / "bad.key")]
         assert 2 == run("threshold", 6, *words, option, folder / "bad.key")[0]
@@ -348,6 +357,38 @@ def test_a_site_that_lies_about_the_group_is_refused(run: Run, site: FakeSite) -
     ):
         site.tampered = {"stage": "polynomial", **tampered}
         assert 2 == _make(run, site, 1)[0], tampered
+
+
+def test_a_site_that_asks_for_the_same_message_again_is_refused(run: Run, site: FakeSite) -> None:
+    site.tampered = {"stage": "cert"}
+    status, _, err = _make(run, site, 1)
+    assert (2, True) == (status, "asks for it again" in err)
+
+
+def test_a_site_that_shows_our_certificate_at_another_place_is_refused(run: Run, site: FakeSite, folder: Path) -> None:
+    for owner in (1, 2, 3):
+        _make(run, site, owner)
+    site.sent[2].pop("polynomial", None)
+    path = folder / f"ballot-{UUID}-1-holder-1.key"
+    from dataclasses import replace
+
+    write_key(folder / "moved.key", replace(KeyFile.from_bytes(path.read_bytes(), PASSPHRASE), owner=2), PASSPHRASE)
+    status, _, err = _make(run, site, 2, "--key", folder / "moved.key")
+    assert (2, True) == (status, "another holder's place" in err)
+    status, _, err = _make(run, site, 2, "--key", path)
+    assert (2, True) == (status, "another ballot or key-holder" in err)
+
+
+def test_waiting_is_said_once_while_nothing_changes(run: Run, site: FakeSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = iter([None, None])
+
+    def wait(_: float) -> None:
+        if next(looks, "done") == "done":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli_trustee.time, "sleep", wait)
+    status, out, _ = _make(run, site, 1, "--wait")
+    assert (3, 1) == (status, out.count("Waiting for"))
 
 
 def test_shares_go_to_the_site(run: Run, folder: Path, board: Practice) -> None:

@@ -177,6 +177,15 @@ def test_fewer_are_opened_where_the_elections_own_text_says_so() -> None:
     prepare(_read(few.until("EncryptedTally")), few.key(1), "decrypt")
 
 
+def test_a_board_that_contradicts_itself_is_refused(motion_board: Practice) -> None:
+    now = _read(motion_board.until("EncryptedTally"))
+    assert now.size is not None
+    with pytest.raises(VerificationError, match="number of ballots"):
+        prepare(replace(now, size=replace(now.size, num_tallied=6)), motion_board.key(1), "decrypt")
+    with pytest.raises(RefusedError, match="not there yet"):
+        prepare(replace(now, size=None), motion_board.key(1), "decrypt")
+
+
 def test_five_are_enough() -> None:
     five = practice(voters=5, declared=False, questions=(MOTION,), seed=b"five")
     prepare(_read(five.until("EncryptedTally")), five.key(1), "decrypt")

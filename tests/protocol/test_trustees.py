@@ -253,6 +253,19 @@ def test_a_bent_polynomial_is_refused_and_its_holder_named(two_of_three: Ceremon
             make_vinputs(two_of_three.certificates, [other, bent, two_of_three.polynomials[2]])
 
 
+def test_coefficients_or_secrets_that_cannot_be_read_name_their_holder(two_of_three: Ceremony) -> None:
+    rng, keys = SeededRng(b"bent"), two_of_three.keys[1]
+    unreadable = replace(two_of_three.polynomials[1], coefexps=SignedMsg("[]", subject._sign(keys.signing, "[]", rng)))
+    with pytest.raises(InvalidTrusteeError, match="cannot be read") as caught:
+        check_polynomial(two_of_three.certificates, 2, unreadable)
+    assert "trustee 2" == caught.value.blame
+    sealed = subject.send(keys.signing, two_of_three.keys[0].encryption, "[]", rng)
+    vinput = two_of_three.vinputs[0]
+    with pytest.raises(InvalidTrusteeError, match="cannot be read") as caught:
+        _step_5(two_of_three, replace(vinput, secrets=(vinput.secrets[0], sealed, vinput.secrets[2])))
+    assert "trustee 2" == caught.value.blame
+
+
 def test_a_polynomial_signed_for_another_group_is_refused(two_of_three: Ceremony) -> None:
     keys = two_of_three.keys
     certificates = [make_certificate(k, index=i, threshold=2, size=3, rng=SeededRng(b"again")) for i, k in enumerate(keys, 1)]
@@ -265,6 +278,11 @@ def test_wrong_numbers_of_polynomials_are_malformed(two_of_three: Ceremony) -> N
         make_vinputs(two_of_three.certificates, two_of_three.polynomials[:2])
     with pytest.raises(MalformedError):
         check_polynomial(two_of_three.certificates, 4, two_of_three.polynomials[0])
+    for index, polynomials in ((0, two_of_three.polynomials), (4, two_of_three.polynomials), (1, two_of_three.polynomials[:2])):
+        with pytest.raises(MalformedError):
+            check_voutput(two_of_three.certificates, polynomials, index, two_of_three.voutputs[0])
+    with pytest.raises(MalformedError):
+        make_threshold_parameters(two_of_three.certificates, two_of_three.polynomials, two_of_three.voutputs[:2])
 
 
 # --- step 5 -------------------------------------------------------------------------------------------------------------------
