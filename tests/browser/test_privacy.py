@@ -75,7 +75,8 @@ def test_every_choice_makes_the_same_requests_in_the_same_order(meeting: Meeting
     for motion, ranking in ways:
         voter = new_voter()
         vote(voter, member().link, motion, ranking)
-        shapes.append(shape(voter))
+        requests = shape(voter)
+        shapes.append(requests[requests.index(("POST", "/vote/open")) :])  # before it, files load in any order, and nothing is chosen
         paths = [path for _, path in shapes[-1]]
         chosen = next(at for at, path in enumerate(paths) if path.endswith("/election"))
         assert paths[chosen + 1].endswith("/cast"), "no request between the ballot paper and the cast"

@@ -98,6 +98,20 @@ test("every choice gives a ballot of the same lengths, number by number", () => 
   assert.equal(1, new Set([[1, 0, 0], [0, 1, 0], [0, 0, 1]].map(shape)).size);
 });
 
+test("the length of a sealed ballot tells nothing about the choice", () => {
+  // Lengths differ because decimal numbers do; their distribution is the same whatever was chosen. Seeded, so never a fluke.
+  const casts = Number(process.env.BALLOT_LENGTH_CASTS ?? 40);
+  const lengths = (answer) =>
+    Array.from({ length: casts }, (_, at) => encryptBallot(parsed(), CODE, [answer], new SeededRng(`${answer} ${at}`)).ballot.length);
+  const mean = (numbers) => numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
+  const spread = (numbers) => mean(numbers.map((number) => (number - mean(numbers)) ** 2));
+  const samples = [[1, 0, 0], [0, 1, 0], [0, 0, 1]].map(lengths);
+  for (const [one, other] of [[0, 1], [0, 2], [1, 2]].map((pair) => pair.map((at) => samples[at]))) {
+    const error = Math.sqrt((spread(one) + spread(other)) / casts);
+    assert.ok(Math.abs(mean(one) - mean(other)) < 4 * error, `${mean(one)} and ${mean(other)}, standard error ${error}`);
+  }
+});
+
 test("without good randomness nothing is sealed", () => {
   const failing = [
     { getRandomValues() { throw new Error("no entropy"); } },

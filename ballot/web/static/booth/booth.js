@@ -80,7 +80,6 @@ function guarded(act) {
     Promise.resolve()
       .then(() => act(...given))
       .catch((error) => {
-        console.error(error.name, error.message);
         if (error instanceof service.NoAnswerError) return go(() => screens.noConnection(texts.connection.lead, retrying(act, given)));
         if (error instanceof service.RefusedError && error.busy) {
           return go(() => screens.noConnection(texts.connection.busy, retrying(act, given)));
@@ -186,8 +185,10 @@ function onSubmit(id, act) {
 async function start() {
   const { now: moment, elections } = await service.open(state.link.token);
   state.clock = Date.parse(moment) - Date.now();
+  const practice = (election) => (election.practice && !currentMeeting()?.practice ? `${texts.practice}: ` : "");
   state.papers = elections.map((election) => ({
     ...election,
+    name: practice(election) + election.name,
     questions: null, // after `enter`
     answers: null,
     sealing: null, // a promise of { ballot, tracker }
@@ -216,8 +217,8 @@ async function enter(paper) {
   if (!isOpen(paper) || (paper.voted && !paper.replace)) return go(() => paperScreen(paper));
   if (paper.questions === null) {
     const text = await service.electionText(paper.uuid);
-    const opened = await state.sealer.ask("open", { text, uuid: paper.uuid, code: state.link.code });
-    if (opened.fingerprint !== paper.fingerprint) return go(() => screens.alarm(texts.alarm.questions, contact()));
+    const { fingerprint, ...opened } = await state.sealer.ask("open", { text, uuid: paper.uuid, code: state.link.code });
+    if (fingerprint !== paper.fingerprint) return go(() => screens.alarm(texts.alarm.questions, contact()));
     Object.assign(paper, opened);
     paper.answers = paper.questions.map(emptyAnswer);
   }
@@ -345,7 +346,7 @@ function settle(paper, { receipt, refusal }, ballot, tracker) {
     paper.state = "closed";
     const seconds = (Date.parse(refusal.date ?? "") - Date.parse(paper.closes)) / 1000;
     forgetAnswers(paper);
-    go(() => screens.late(paper, seconds, endings()), { replace: true });
+    go(() => screens.late(paper, seconds, refusal.message, endings()), { replace: true });
     return;
   }
   throw refusal;
@@ -362,7 +363,6 @@ function doneScreen(paper) {
   return screens.done(paper, {
     ...endings(),
     next: next ? { name: next.name, go: guarded(() => enter(next)) } : null,
-    announce,
   });
 }
 

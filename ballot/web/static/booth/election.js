@@ -78,7 +78,6 @@ export function parseElection(text, uuid) {
   const { text: description, rules } = splitDescription(json.description);
   return {
     uuid,
-    name: json.name,
     description,
     rules,
     publicKey: prepare(publicKey),

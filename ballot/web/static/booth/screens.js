@@ -295,18 +295,16 @@ export function offline(busy, again) {
 const codeBlock = (code) => h("p", { class: "code lead", id: "code" }, code);
 const checkLink = (code) => p(h("a", { href: `/vote/check#${code}` }, texts.done.check));
 
-export function done(paper, { contact, next, home, finish, announce }) {
+export function done(paper, { contact, next, home, finish }) {
   const t = texts.done;
   const { receipt } = paper.done;
   const code = receipt.ballot;
   const copy = async () => {
     try {
       await navigator.clipboard.writeText(code);
-      announce(t.copied);
       said.textContent = t.copied;
     } catch {
-      getSelection().selectAllChildren(document.getElementById("code"));
-      said.textContent = t.select;
+      getSelection().selectAllChildren(document.getElementById("code")); // marked, so that it can be copied by hand
     }
   };
   const save = () => {
@@ -315,7 +313,7 @@ export function done(paper, { contact, next, home, finish, announce }) {
     h("a", { href: address, download: t.fileName(code) }).click();
     setTimeout(() => URL.revokeObjectURL(address), 60_000);
   };
-  const said = h("p", { class: "soft" });
+  const said = h("p", { class: "soft", role: "status" });
   const seen = { found: t.found, unseen: t.unseen }[paper.done.seen] ?? t.looking;
   return screen(
     t.title,
@@ -352,9 +350,9 @@ export function closed(paper, acts) {
   return ending(t.title, paper.name, acts, lead(t.at(paper.closes)), found, p(h("a", { href: `/e/${paper.uuid}` }, t.results)));
 }
 
-export function late(paper, seconds, acts) {
+export function late(paper, seconds, reason, acts) {
   const t = texts.closed;
-  return ending(t.title, paper.name, acts, notice("bad", seconds > 0 ? t.late(paper.closes, seconds) : t.lateUnknown));
+  return ending(t.title, paper.name, acts, notice("bad", seconds > 0 ? t.late(paper.closes, seconds) : reason));
 }
 
 export function closedMeeting(meeting, { look, contact }) {

@@ -1,5 +1,7 @@
 // The page's side of the sealing worker: ask, and be told.
 
+import { NoAnswerError } from "./service.js";
+
 export class SealerError extends Error {
   constructor({ name, message }) {
     super(message);
@@ -11,6 +13,7 @@ export class Sealer {
   #worker;
   #asked = new Map();
   #next = 0;
+  #stopped = false;
 
   constructor(worker) {
     this.#worker = worker;
@@ -21,13 +24,15 @@ export class Sealer {
       else resolve(value);
     });
     worker.addEventListener("error", () => {
-      for (const { reject } of this.#asked.values()) reject(new SealerError({ name: "WorkerError", message: "the worker stopped" }));
+      this.#stopped = true;
+      for (const { reject } of this.#asked.values()) reject(new Error("the worker stopped"));
       this.#asked.clear();
     });
   }
 
   /** Ask for one of the acts in worker.js. Rejects with SealerError, whose name is that of the worker's own error. */
   ask(act, request = {}) {
+    if (this.#stopped) return Promise.reject(new Error("the worker stopped"));
     const id = (this.#next += 1);
     return new Promise((resolve, reject) => {
       this.#asked.set(id, { resolve, reject });
@@ -52,6 +57,8 @@ export async function startSealer(address, integrity) {
       return url;
     },
   });
-  await fetch(address, { integrity, credentials: "omit" });
+  await fetch(address, { integrity, credentials: "omit" }).catch(() => {
+    throw new NoAnswerError();
+  });
   return new Sealer(new Worker(policy ? policy.createScriptURL(address) : address));
 }

@@ -20,9 +20,9 @@ const acts = {
   open({ text, uuid, code }) {
     const election = parseElection(text, uuid);
     elections.set(uuid, election);
-    const { name, description, rules, questions, fingerprint } = election;
+    const { description, rules, questions, fingerprint } = election;
     const orders = questions.map(({ answers }, at) => shuffledOrder(uuid, code, at, answers.length, rules[at]?.ron === true));
-    return { uuid, name, description, questions, fingerprint, orders };
+    return { description, questions, fingerprint, orders };
   },
 
   /** Seal one ballot: { ballot, tracker }. */
