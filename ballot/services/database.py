@@ -6,10 +6,12 @@ true when it commits. On PostgreSQL the services lock the row they depend on (`S
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import as_file, files
+from pathlib import Path
 from typing import Any
 
 from alembic import command
@@ -67,8 +69,9 @@ class Database:
     def migrate(self) -> None:
         """Bring the tables to this version's shape. Several hosts may call this at once.
 
-        Raises: ConfigurationError if the database does not keep what it acknowledges (see `check_durable`).
+        Raises: ConfigurationError if the file cannot be made, or the database does not keep what it acknowledges (`check_durable`).
         """
+        self._make_private_file()
         with as_file(files("ballot") / "migrations") as folder:
             config = AlembicConfig()
             config.set_main_option("script_location", str(folder).replace("%", "%%"))
@@ -78,6 +81,17 @@ class Database:
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
         self.check_durable()
+
+    def _make_private_file(self) -> None:
+        """A new SQLite file, which will hold names and addresses, is its owner's alone; its journals take the mode over."""
+        if not self.is_sqlite:
+            return
+        path = Path(str(self.engine.url.database))
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        except OSError as error:
+            raise ConfigurationError(f"{path} cannot be made ({error.strerror}): set BALLOT_DATA to a folder of yours.") from error
 
     def check_durable(self) -> None:
         """A receipt must survive a power cut, so the database has to flush before it answers.

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from math import perm
 from typing import Any, Final
 
 from sqlalchemy import delete
@@ -233,6 +234,24 @@ def obstacles(session: Session, election_uuid: str, now: datetime) -> list[str]:
         found.append(waiting)
     if election.closes_at <= now:
         found.append("The close is in the past.")
+    return found
+
+
+def warnings(session: Session, election_uuid: str) -> list[str]:
+    """What an officer should think about before the lock, in sentences; nothing here stops it."""
+    election = election_of(session, election_uuid)
+    voters = len(registrar.electorate(session, election))
+    found = []
+    for number, question in enumerate(draft_of(election).questions, start=1):
+        if isinstance(question, QuestionH):
+            continue
+        ways = sum(perm(len(question.answers), k) for k in range(len(question.answers) + 1))
+        if ways > voters:  # threats 2, "ranking as signature"
+            figures = f"{len(question.answers)} choices can be ranked in {ways:,} ways, and {voters:,} members can vote."
+            meaning = "Rankings are published, so whoever bullies or pays a member could ask for an unusual order and look for it."
+            found.append(f"Question {number}: {figures} {meaning}")
+    if 0 < voters < election.config["minimum_ballots"]:
+        found.append(f"Only {voters} members can vote, and fewer than {election.config['minimum_ballots']} ballots will not be opened.")
     return found
 
 

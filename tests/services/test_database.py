@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -42,6 +43,17 @@ def test_sqlite_flushes_before_it_answers(sqlite_url: str) -> None:
         found = [connection.execute(text(f"PRAGMA {name}")).scalar_one() for name in names]
     assert ["wal", 2, 1, 1] == found
     database.dispose()
+
+
+def test_a_new_sqlite_file_and_its_journals_are_their_owners_alone(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'data' / 'ballot.sqlite3'}")
+    database.migrate()
+    assert {0o600} == {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "data").iterdir()}
+    assert 0o700 == stat.S_IMODE((tmp_path / "data").stat().st_mode)
+    database.dispose()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigurationError, match="set BALLOT_DATA"):
+        Database(f"sqlite:///{tmp_path / 'file' / 'ballot.sqlite3'}").migrate()
 
 
 @pytest.mark.postgresql

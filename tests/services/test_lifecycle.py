@@ -175,6 +175,19 @@ def test_a_draft_reads_back_as_it_was_made(world: World) -> None:
     assert draft == found
 
 
+def test_a_ranking_that_could_serve_as_a_signature_is_warned_of(world: World) -> None:
+    meeting = world.meeting()
+    long = world.election(meeting, people=0, questions=[MOTION, ranked("Ada", "Ben", "Cal")])
+    short = world.election(meeting, people=0, questions=[MOTION, ranked("Ada", "Ben")])
+    few = world.election(meeting, people=0, questions=[MOTION], electorate="group:young")
+    with world.database.read() as session:
+        warned = lifecycle.warnings(session, long)
+        assert 1 == len(warned)
+        assert "Question 2: 3 choices can be ranked in 16 ways, and 8 members can vote." in warned[0]
+        assert [] == lifecycle.warnings(session, short)
+        assert ["Only 3 members can vote, and fewer than 5 ballots will not be opened."] == lifecycle.warnings(session, few)
+
+
 # --- lock ---------------------------------------------------------------------------------------------------------
 
 

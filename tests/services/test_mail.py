@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -72,14 +72,13 @@ def config(tmp_path: Path, smtp_server: SMTPServer) -> Config:
     return Config.from_environ(environ)
 
 
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    database = Database(database_url)
-    database.migrate()
-    with database.write() as session:
-        session.add(Meeting(id="agm", name="2026 annual general meeting", created_at=NOW))
-    yield database
-    database.dispose()
+@pytest.fixture(autouse=True)
+def meeting(request: pytest.FixtureRequest) -> None:
+    """The mails' meeting, where the test has a database."""
+    if "database" in request.fixturenames:
+        database: Database = request.getfixturevalue("database")
+        with database.write() as session:
+            session.add(Meeting(id="agm", name="2026 annual general meeting", created_at=NOW))
 
 
 @pytest.fixture
@@ -529,7 +528,6 @@ def test_several_senders_at_once_send_each_mail_once(
 def test_a_killed_sender_is_resumed_without_a_miss_or_a_double(
     queue: Callable[..., None],
     database: Database,
-    database_url: str,
     config: Config,
     smtp_server: SMTPServer,
     tmp_path: Path,
@@ -542,7 +540,7 @@ def test_a_killed_sender_is_resumed_without_a_miss_or_a_double(
         for number in range(total):
             mailer.put(session, letter(number), datetime.now(UTC) - timedelta(minutes=1))
     environ = {name: value for name, value in os.environ.items() if not name.startswith("BALLOT_")} | {
-        "BALLOT_DATABASE_URL": database_url,
+        "BALLOT_DATABASE_URL": database.engine.url.render_as_string(hide_password=False),
         "BALLOT_DATA": str(config.data),
         "BALLOT_KEYS": str(config.keys),
         "BALLOT_PUBLIC_URL": config.public_url,

@@ -51,17 +51,31 @@ def test_roll_to_published_result(world: World) -> None:
 
 
 @pytest.mark.belenios_tool
-def test_the_archive_passes_belenios_own_verifier(world: World, belenios_tool: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("replaces", [False, True], ids=["single use", "replacing"])
+def test_the_archive_and_each_ballot_pass_belenios_own_verifier(
+    world: World, belenios_tool: Path, tmp_path: Path, *, replaces: bool
+) -> None:
     meeting = world.meeting()
-    uuid = world.election(meeting)
+    uuid = world.election(meeting, replace=replaces)
     world.open(uuid)
+    setup_only, whole = tmp_path / "setup", tmp_path / "whole"
+    for folder in (setup_only, whole):
+        folder.mkdir()
+    (setup_only / f"{uuid}.bel").write_bytes(archive_of(world, uuid))
+    for entry in world.members(meeting)[: 1 if replaces else 0]:
+        world.cast(uuid, entry, ((0, 0, 1), (0, 1, 0, 2)))
     for entry in world.members(meeting):
         world.cast(uuid, entry)
+    for _, ballot in board.stored_ballots(world.database, uuid):
+        (setup_only / "ballot.json").write_bytes(ballot)
+        done = run(belenios_tool, "election", "verify-ballot", "--dir", setup_only, "--ballot", setup_only / "ballot.json")
+        assert 0 == done.returncode, done.stderr
     world.close(uuid)
     world.tally(uuid)
-    (tmp_path / f"{uuid}.bel").write_bytes(archive_of(world, uuid))
-    done = run(belenios_tool, "election", "verify", "--dir", tmp_path)
+    (whole / f"{uuid}.bel").write_bytes(archive_of(world, uuid))
+    done = run(belenios_tool, "election", "verify", "--dir", whole)
     assert 0 == done.returncode, done.stderr
+    assert (8, 0) == tally.outcome(world.database, uuid).questions[0].totals
 
 
 def test_a_motion_alone_needs_no_shuffle(world: World) -> None:
