@@ -364,8 +364,14 @@ def test_a_refused_mail_has_failed_and_says_why(
 
 
 def test_after_many_deferrals_the_mail_has_failed(
-    queue: Callable[..., None], sender: Sender, smtp_server: SMTPServer, database: Database, clock: FixedClock
+    queue: Callable[..., None],
+    sender: Sender,
+    smtp_server: SMTPServer,
+    database: Database,
+    clock: FixedClock,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(mail, "TRIES", 7)
     smtp_server.on_message = lambda _delivered: "451 never today"
     queue(letter())
     for _ in range(mail.TRIES):
