@@ -315,6 +315,28 @@ def test_a_bad_secret_names_its_sender(two_of_three: Ceremony) -> None:
         assert "trustee 2" == caught.value.blame
 
 
+def test_a_right_secret_that_names_another_recipient_is_refused(two_of_three: Ceremony) -> None:
+    vinput, keys = two_of_three.vinputs[0], two_of_three.keys
+    text = subject.receive(keys[0], keys[1].verification, vinput.secrets[1], holder=2, what="a secret")
+    right = Secret.parse(text.encode()).secret
+    for recipient, accepted in ((1, True), (3, False)):
+        bent = replace(vinput, secrets=(vinput.secrets[0], _secret(two_of_three, 2, recipient, right), vinput.secrets[2]))
+        if accepted:
+            _step_5(two_of_three, bent)
+        else:
+            with pytest.raises(InvalidTrusteeError, match="meant for somebody else"):
+                _step_5(two_of_three, bent)
+
+
+def test_a_share_that_adds_up_to_zero_is_not_used() -> None:
+    class Zeros(SeededRng):
+        def scalar(self) -> int:
+            return 0
+
+    with pytest.raises(InvalidTrusteeError, match="zero"):
+        ceremony(1, 1, Zeros(b""))
+
+
 def test_the_server_cannot_show_a_holder_other_coefficients_than_they_published(two_of_three: Ceremony) -> None:
     vinput = two_of_three.vinputs[0]
     other = make_polynomial(two_of_three.keys[0], two_of_three.certificates, SeededRng(b"another"))
@@ -350,7 +372,10 @@ def test_the_decryption_key_opens_for_its_holder_only(two_of_three: Ceremony) ->
 def test_a_bent_public_key_names_its_owner(two_of_three: Ceremony) -> None:
     good, other = two_of_three.voutputs[1].public_key, two_of_three.voutputs[0].public_key
     assert good.signature is not None
+    rng = SeededRng(b"another share")
+    another = make_public_key(5, rng)  # honestly proven and signed, but not what the coefficients give
     for bent in (
+        replace(another, signature=subject._sign(two_of_three.keys[1].signing, str(another.public_key), rng)),
         other,
         replace(good, public_key=other.public_key),
         replace(good, pok=_bent(good.pok)),

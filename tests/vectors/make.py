@@ -30,6 +30,7 @@ from ballot.protocol.messages import (
     TrusteePublicKey,
     Trustees,
 )
+from tests.vectors import keyholders
 
 FOLDER = Path(__file__).parent
 OURS = "ballot, python -m tests.vectors.make"
@@ -511,7 +512,13 @@ def write_setup_archive(folder: Path, election: Election, codes: list[str]) -> P
 
 def build() -> dict[str, Vectors]:
     """File name to content, for the files that are ours alone."""
-    return {"group": _group(), "credentials": _credentials(), "proofs": _proofs(), "ballots": _ballots()}
+    return {
+        "group": _group(),
+        "credentials": _credentials(),
+        "proofs": _proofs(),
+        "ballots": _ballots(),
+        "keyholders": keyholders.build(),
+    }
 
 
 def _write(name: str, vectors: Vectors) -> None:
