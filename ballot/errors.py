@@ -41,6 +41,16 @@ class VerificationError(BallotError):
         super().__init__(message)
         self.blame = blame
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # Errors come back from worker processes; by itself Python would make them anew from the message alone.
+        return _raised_elsewhere, (type(self), self.args, self.__dict__)
+
+
+def _raised_elsewhere(kind: type[VerificationError], args: tuple[object, ...], fields: dict[str, object]) -> VerificationError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(fields)
+    return error
+
 
 class InvalidProofError(VerificationError):
     """A zero-knowledge proof does not hold."""
