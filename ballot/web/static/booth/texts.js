@@ -75,7 +75,7 @@ export const english = {
     mixed: "Show mixed order",
     mixedHint: "The order is mixed differently for each voter.",
     statement: (name) => ["Read the statement", ` of ${name}`],
-    details: "Read more",
+    details: "About this ballot",
     chosen: (count, max) => `${count} of ${max} chosen.`,
     explain:
       "Choose your 1st choice, then your 2nd, and so on. Rank as many or as few as you like. A later choice never counts against an earlier one.",
