@@ -51,6 +51,8 @@ from ballot.services.startup import prepare
 from ballot.verifier.report import Outcome
 from ballot.verifier.verify import verify_archive
 
+TURNOUT = 0.9  # of the invented members, in the headless meeting
+TO_PLAY_WITH = 3  # members whose links are printed, and who have not voted yet
 PASSPHRASE = "sample passphrase"  # noqa: S105 - of the sample key-holders' key files: they protect nothing but a sample
 
 
@@ -112,6 +114,11 @@ class Sample:
         with self.database.write() as session:
             approvals.give(session, asked, self.second, self.now)
         return asked
+
+    @property
+    def links_end(self) -> datetime:
+        """When the links that are printed and used here end, UTC."""
+        return max(election.closes_at for election in self.elections()) + timedelta(days=1)
 
     def elections(self) -> list[Election]:
         """The meeting's elections, in the order of its agenda."""
@@ -251,11 +258,13 @@ def _site(config: Config, bind: str) -> int:
     database, keys = prepare(config)
     clock = SystemClock()
     made, known = find_or_make(config, database, keys, clock, SystemRng())
+    if not known:
+        _some_have_voted(made)
     with database.write() as session:
         links = [officers.make_login_link(session, email=email, now=made.now, pause=0) for _, email in (sample.OFFICER, sample.SECOND)]
     url, me = config.public_url, min(os.path.relpath(sys.argv[0]), sys.argv[0], key=len)
     minutes = int(officers.LINK_LIFE.total_seconds()) // 60
-    lines = [f"{config.organisation}: {_meeting_name(made.now)}{' (made earlier)' if known else ''}", ""]
+    lines = [f"{config.organisation}: {_meeting_name(made.now)}{' (made earlier)' if known else ', 20 of 60 members have voted'}", ""]
     for (name, email), link in zip((sample.OFFICER, sample.SECOND), links, strict=True):
         if link is not None:
             lines += [
@@ -265,9 +274,8 @@ def _site(config: Config, bind: str) -> int:
             ]
     elections = made.elections()
     with database.read() as session:
-        expires = max(election.closes_at for election in elections) + timedelta(days=1)
-        for entry in made.members()[:3]:
-            lines += [f"Member {entry.name}:", f"  {registrar.voting_link(session, config, keys, entry, expires).url}"]
+        for entry in made.members()[:TO_PLAY_WITH]:
+            lines += [f"Member {entry.name}:", f"  {registrar.voting_link(session, config, keys, entry, made.links_end).url}"]
     lines += ["The board:", *(f"  {url}/e/{election.uuid}   {election.name}, {election.state}" for election in elections)]
     lines += [
         "The caught mail (nothing leaves this machine):",
@@ -280,6 +288,16 @@ def _site(config: Config, bind: str) -> int:
     database.dispose()
     serve(bind)
     return 0
+
+
+def _some_have_voted(made: Sample) -> None:
+    """A third of the members voted early, so that there is a box to look at and enough ballots to open."""
+    voters = made.members()[TO_PLAY_WITH : TO_PLAY_WITH + 20]
+    with made.database.read() as session:
+        found = {entry.email.lower(): registrar.voting_link(session, made.config, made.keys, entry, made.links_end) for entry in voters}
+    links = {address: (urlsplit(link.url).fragment.rpartition(".")[0], link.code or "") for address, link in found.items()}
+    with ProcessPoolExecutor() as pool:
+        _vote(made, voters, links, random.Random(sample.SEED), pool, lambda _: None)
 
 
 def _must_be_free(bind: str) -> None:
@@ -358,7 +376,10 @@ def headless(out: Path | None) -> int:
         say(f"{sender.send_due()} mails sent, one to each member and key-holder, and caught on this machine")
 
         clock.advance(days=1)
-        chosen = _vote(made, luck, pool, say)
+        with database.read() as session:
+            links = _mailed_links(session)
+        voters = [entry for entry in made.members() if luck.random() < TURNOUT]
+        chosen = _vote(made, voters, links, luck, pool, say)
         say(f"{sender.send_due()} receipts sent")
         _count_day(made, clock, rng, pool, say)
         for election in made.elections():
@@ -380,28 +401,31 @@ def _tell_roll(made: Sample, say: Sayer) -> None:
         say(f"  {election.name}, fingerprint {election.fingerprint}")
 
 
-def _links(session: Session, elections: Sequence[Election]) -> dict[str, tuple[str, str]]:
+Votes = dict[str, list[list[list[int]]]]  # what was chosen: election → ballot → question → answer
+
+
+def _mailed_links(session: Session) -> dict[str, tuple[str, str]]:
     """Address → (token, code), out of the caught mails: members vote by what they were sent."""
     found: dict[str, tuple[str, str]] = {}
     for letter in mail.caught(session, limit=1000):
         for line in letter.text.splitlines():
-            parts = urlsplit(line.strip())
-            if parts.path == "/vote" and parts.fragment:
-                token, _, code = parts.fragment.rpartition(".")
+            if line.strip().startswith("http") and (fragment := urlsplit(line.strip()).fragment):
+                token, _, code = fragment.rpartition(".")
                 found[letter.recipient.lower()] = (token, code)
-    if not elections or not found:
-        raise RuntimeError("no links were mailed")
     return found
 
 
-def _vote(made: Sample, luck: random.Random, pool: Executor, say: Sayer) -> dict[str, list[list[list[int]]]]:
-    """Nine of ten members vote, from their mailed links; what they chose, by election."""
-    elections = made.elections()
-    with made.database.read() as session:
-        links = _links(session, elections)
-    voters = [entry for entry in made.members() if luck.random() < 0.9]
-    chosen: dict[str, list[list[list[int]]]] = {}
-    for election in elections:
+def _vote(
+    made: Sample,
+    voters: Sequence[RollEntry],
+    links: Mapping[str, tuple[str, str]],
+    luck: random.Random,
+    pool: Executor,
+    say: Callable[[str], object],
+) -> Votes:
+    """These members vote in every election, by their links; what they chose."""
+    chosen: Votes = {}
+    for election in made.elections():
         setup = board.load_setup(made.database, election.uuid)
         draft = lifecycle.draft_of(election)
         chosen[election.uuid] = [sample.choices(draft, luck) for _ in voters]
