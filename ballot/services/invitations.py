@@ -16,7 +16,6 @@ from ballot.services.journal import Act, Actor, append
 from ballot.services.keys import Keys
 from ballot.services.mail import Mailer
 from ballot.services.rights import Move, require
-from ballot.services.rights import Move, require
 
 
 def sendable(session: Session, meeting_id: str) -> list[Election]:

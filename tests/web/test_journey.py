@@ -155,7 +155,7 @@ def test_from_an_empty_site_to_a_published_result(site: Site, clock: FixedClock,
     result = text_of(anybody.get(f"/e/{uuid}/result"))
     assert "Carried: 3 for, 1 against, 1 abstained." in result
     assert "Quorum 5: met." in result
-    assert "Elected: Ida, Jon." in result
+    assert "Elected: Ida and Jon." in result
     blt = anybody.get(f"/e/{uuid}/result/2.blt").get_data(as_text=True)
     assert blt.startswith("4 2\n")
     assert '"Re-open nominations"' in blt

@@ -14,6 +14,7 @@ from sqlmodel import col, select
 
 from ballot.count import LotOrder, count
 from ballot.count.blt import write_blt
+from ballot.count.draw.words import headline
 from ballot.count.papers import profile_from_rankings
 from ballot.count.record import Record
 from ballot.count.rules.approval import count_totals
@@ -109,7 +110,7 @@ def _totals(number: int, asked: QuestionOutcome, outcome: Published, seed: str) 
                 title=question.question,
                 limit=question.max if rule["rule"] == "up-to-n" else None,
             )
-            verdict = _elected(record)
+            verdict = headline(record)
     except CountError as error:
         verdict = str(error)
     return QuestionResult(number, question.question, outcome.ballots, verdict, totals=totals, blank=asked.blank, record=record)
@@ -125,7 +126,7 @@ def _ranked(number: int, asked: QuestionOutcome, outcome: Published, seed: str) 
         try:
             ron = len(names) - 1 if rule.get("ron") else None
             record = count(str(rule["rule"]), profile, seats, ron=ron, lot=_lot(seed, number, names))
-            verdict = _elected(record)
+            verdict = headline(record)
         except CountError as error:
             verdict = str(error)
     ordered = sorted(Counter(asked.rankings).items(), key=lambda item: (-item[1], item[0]))
@@ -140,12 +141,3 @@ def _ranked(number: int, asked: QuestionOutcome, outcome: Published, seed: str) 
         blt=write_blt(profile),
         record=record,
     )
-
-
-def _elected(record: Record) -> str:
-    """“Elected: A, then B. 1 place is not filled.”"""
-    names = [record.candidates[i] for i in record.winners]
-    said = f"Elected: {', '.join(names)}." if names else "Nobody is elected."
-    if record.unfilled:
-        said += f" {record.unfilled} place{' is' if record.unfilled == 1 else 's are'} not filled."
-    return said

@@ -9,6 +9,7 @@ from flask import Response, abort, redirect, render_template, request
 from sqlmodel import Session, col, select
 from werkzeug.wrappers import Response as AnyResponse
 
+from ballot.count.draw.sheet import csv_sheet
 from ballot.errors import MalformedError, NotFoundError
 from ballot.models import Election, ElectionState, Meeting, Roll
 from ballot.protocol.declarations import MINIMUM_BALLOTS
@@ -18,6 +19,7 @@ from ballot.web import site
 from ballot.web.access import Role, open_to
 from ballot.web.api import FRESH, json_bytes, stream_archive
 from ballot.web.board import bp
+from ballot.web.board.report import report_of
 from ballot.web.board.result import published_result
 from ballot.web.rules import rule_words
 
@@ -133,6 +135,7 @@ def result(uuid: str) -> AnyResponse | str:
         setup=setup,
         keys=_keys(setup),
         results=published_result(site().database, uuid),
+        report_of=report_of,
         voted=voted,
         electorate=electorate,
         head=head,
@@ -151,6 +154,21 @@ def rankings_file(uuid: str, number: int) -> Response:
         raise NotFoundError("This ballot has no rankings under that number.")
     headers = {"Content-Disposition": f'attachment; filename="{uuid}-{number}.blt"', "Cache-Control": FRESH}
     return Response(results[number - 1].blt, content_type="text/plain; charset=utf-8", headers=headers)
+
+
+@bp.get("/e/<base58:uuid>/result/<int:number>.<any(csv,json):form>")
+@open_to(Role.PUBLIC)
+def count_file(uuid: str, number: int, form: str) -> Response:
+    """The count of one question, stage by stage: for spreadsheets, or the record itself."""
+    with site().database.read() as db:
+        _election(db, uuid)
+    results = published_result(site().database, uuid)
+    record = results[number - 1].record if 1 <= number <= len(results) else None
+    if record is None:
+        raise NotFoundError("This ballot has no count by stages under that number.")
+    content, kind = (csv_sheet(record), "text/csv; charset=utf-8") if form == "csv" else (record.to_json(), "application/json")
+    headers = {"Content-Disposition": f'attachment; filename="{uuid}-{number}.{form}"', "Cache-Control": FRESH}
+    return Response(content, content_type=kind, headers=headers)
 
 
 @bp.get("/e/<base58:uuid>.bel")
