@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import as_file, files
@@ -25,6 +26,7 @@ from ballot.errors import ConfigurationError, UnavailableError
 
 BUSY_SECONDS = 30
 _WRITE = "ballot_write"
+_NOT_RECORDED = "The ballot box did not answer, so nothing was recorded. Please try again in a moment."
 
 
 class Database:
@@ -40,6 +42,7 @@ class Database:
             event.listen(self.engine, "begin", _begin_sqlite)
         else:
             self.engine = create_engine(address, pool_pre_ping=True, pool_size=10, connect_args={"connect_timeout": 10})
+        self._writers = threading.Lock()
         self._writing = self.engine.execution_options(**{_WRITE: True})
 
     @contextmanager
@@ -51,13 +54,13 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session that is committed at the end, or rolled back whole by an exception."""
-        with translated(), Session(self._writing, expire_on_commit=False) as session, session.begin():
+        with self._turn(), translated(), Session(self._writing, expire_on_commit=False) as session, session.begin():
             yield session
 
     @contextmanager
     def write_connection(self) -> Iterator[Connection]:
         """As `write`, without objects: for the hot path."""
-        with translated(), self._writing.begin() as connection:
+        with self._turn(), translated(), self._writing.begin() as connection:
             yield connection
 
     @contextmanager
@@ -65,6 +68,19 @@ class Database:
         """As `read`, without objects."""
         with translated(), self.engine.connect() as connection:
             yield connection
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """SQLite has one writer at a time and lets others poll for it; the threads of one process stand in line here instead."""
+        if not self.is_sqlite:
+            yield
+            return
+        if not self._writers.acquire(timeout=BUSY_SECONDS):
+            raise UnavailableError(_NOT_RECORDED)
+        try:
+            yield
+        finally:
+            self._writers.release()
 
     def migrate(self) -> None:
         """Bring the tables to this version's shape. Several hosts may call this at once.
@@ -152,5 +168,5 @@ def translated() -> Iterator[None]:
         yield
     except (OperationalError, DBAPIError) as error:
         if isinstance(error, OperationalError) or error.connection_invalidated:
-            raise UnavailableError("The ballot box did not answer, so nothing was recorded. Please try again in a moment.") from error
+            raise UnavailableError(_NOT_RECORDED) from error
         raise
