@@ -95,8 +95,9 @@ def test_ranked_ciphertexts_come_out_and_go_back_in(small: SmallElection) -> Non
     shuffled = merge_nh_ciphertexts(small.election, small.tally, [row[::-1]])
     assert (row[::-1],) == nh_ciphertexts(small.election, shuffled)
     assert small.tally.ciphertexts[::2] == shuffled.ciphertexts[::2]
-    with pytest.raises(MalformedError):
-        merge_nh_ciphertexts(small.election, small.tally, [row[1:]])
+    for bent in ([row[1:]], [], [row, row]):
+        with pytest.raises(MalformedError):
+            merge_nh_ciphertexts(small.election, small.tally, bent)
 
 
 def test_a_tally_of_another_shape_is_malformed(small: SmallElection) -> None:
