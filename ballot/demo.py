@@ -220,7 +220,8 @@ def _key_day(made: Sample, uuid: str, rng: Rng) -> None:
 
 
 def open_boxes(made: Sample, rng: Rng, executor: Executor | None, say: Callable[[str], object]) -> int:
-    """As many key-holders as are needed shuffle and open each election whose tally has begun; how many elections that were."""
+    """As many key-holders as are needed shuffle and open each election whose tally has begun; how many acts that took."""
+    acts = 0
     waiting = [election for election in made.elections() if election.state is ElectionState.TALLYING]
     for election in waiting:
         for act in ("shuffle", "decrypt"):
@@ -235,6 +236,7 @@ def open_boxes(made: Sample, rng: Rng, executor: Executor | None, say: Callable[
                 pieces = board.stream_archive(made.database, election.uuid)[1]
                 with made.database.read() as session:
                     companion = board.companion_bytes(session, election.uuid)
+                acts += 1
                 seen = read_board(io.BytesIO(b"".join(pieces)), companion=companion, executor=executor)
                 if act == "shuffle":
                     data = shuffle(seen, key, path, rng, executor)[1].to_bytes()
@@ -246,7 +248,7 @@ def open_boxes(made: Sample, rng: Rng, executor: Executor | None, say: Callable[
                         made.database, election.uuid, number, partial.to_bytes(), proofs.to_bytes(), made.now, executor=executor
                     )
                     say(f"{key.holder} checked the archive and opened their share: {election.name}")
-    return len(waiting)
+    return acts
 
 
 # --- the site -----------------------------------------------------------------------------------------------------
