@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+from ballot.protocol.receipts import Receipt
 from tests.browser.hall import COMMITTEE, DELEGATES, MOTION, RON, Hall, Meeting, draft
 from tests.browser.voter import Voter
 
@@ -326,3 +328,63 @@ def test_pages_fit_a_narrow_screen_and_buttons_a_thumb(agm: Meeting, new_voter) 
         )
         seen.append((voter.heading, wide, small))
     assert [(heading, 320, []) for heading, _, _ in seen] == seen
+
+
+def test_the_receipt_can_be_copied_and_saved(one_motion: Meeting, new_voter, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    voter = new_voter(downloads=tmp_path)
+    voter.open(one_motion.members[7].link)
+    voter.press("Start")
+    voter.vote_on("For")
+    code = voter.cast()
+    voter.press("Save")
+    deadline = time.monotonic() + 20
+    while not (saved := list(tmp_path.glob("ballot-receipt-*.txt"))) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    text = saved[0].read_text(encoding="utf-8")
+    assert f"Receipt code: {code}\n" in text
+    receipt = Receipt.parse(text.splitlines()[-1].encode())
+    assert (code, one_motion.uuids[0]) == (receipt.ballot, receipt.election)
+    voter.driver.execute_cdp_cmd("Browser.grantPermissions", {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]})
+    voter.press("Copy")
+    voter.wait_for("Copied.")
+    assert code == voter.driver.execute_async_script("navigator.clipboard.readText().then(arguments[0])")
+
+
+def test_back_keeps_the_answers_and_the_skip_link_keeps_the_page(hall: Hall, voter: Voter) -> None:
+    meeting = hall.meeting(draft("Two questions", MOTION, DELEGATES), name="Winter meeting").lock_and_open()
+    voter.open(meeting.members[0].link)
+    voter.press("Start")
+    voter.vote_on("Against", "Huw Pickles")
+    voter.wait_for_heading("Check your vote")
+    voter.driver.back()
+    voter.wait_for_heading("Conference delegates")
+    assert voter.field("Huw Pickles").is_selected()
+    voter.driver.back()
+    voter.wait_for_heading("Motion 1")
+    assert voter.field("Against").is_selected()
+    voter.driver.execute_script("document.querySelector('.skip').click()")
+    time.sleep(0.3)
+    voter.wait_for_heading("Motion 1")
+    voter.press("Continue")
+    voter.wait_for_heading("Conference delegates")
+    voter.press("Continue")
+    voter.cast()
+    voter.driver.back()
+    assert "Motion 1" not in voter.heading
+    assert "Cast my vote" not in voter.text
+
+
+def test_a_reloaded_page_says_how_to_begin_again_and_the_order_stays(agm: Meeting, voter: Voter) -> None:
+    def names() -> list[str]:
+        voter.open(agm.members[2].link)
+        voter.press("Start")
+        voter.press("Vote: Strategy committee")
+        voter.wait_for_heading("Strategy committee")
+        return [element.text.split("\n")[0] for element in voter.driver.find_elements("css selector", ".choice")]
+
+    first = names()
+    voter.driver.refresh()
+    voter.wait_for_heading("Enter the code from your e-mail")
+    assert "If you reloaded this page" in voter.text
+    assert first == names()
+    assert RON == first[-1]

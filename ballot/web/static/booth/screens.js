@@ -308,7 +308,7 @@ export function done(paper, { contact, next, home, finish }) {
     }
   };
   const save = () => {
-    const text = t.file({ election: paper.name, code, time: receipt.time }) + JSON.stringify(receipt) + "\n";
+    const text = t.file({ election: paper.name, code, time: receipt.time }) + JSON.stringify(receipt, ["election", "ballot", "height", "head", "time", "signature"]) + "\n";
     const address = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
     h("a", { href: address, download: t.fileName(code) }).click();
     setTimeout(() => URL.revokeObjectURL(address), 60_000);
