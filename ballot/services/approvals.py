@@ -5,6 +5,7 @@ A meeting may be made without (`Meeting.two_people` false); practice elections n
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -15,6 +16,7 @@ from ballot.errors import ApprovalNeededError, NotAllowedError, NotFoundError, P
 from ballot.models import Approval, Meeting
 from ballot.services.identifiers import new_id
 from ballot.services.journal import Act, Actor, append
+from ballot.services.rights import Move, require
 
 LIFE: Final = timedelta(days=2)
 
@@ -31,8 +33,20 @@ class Need(StrEnum):
     WITHDRAW = "withdraw"
 
 
+_RIGHT: Final[Mapping[Need, Move]] = {
+    Need.LOCK: Move.LOCK,
+    Need.CLOSE_EARLY: Move.CLOSE,
+    Need.POSTPONE: Move.CLOSE,
+    Need.VOID: Move.VOID,
+    Need.PUBLISH: Move.PUBLISH,
+    Need.REISSUE: Move.HELP_MEMBER,
+    Need.WITHDRAW: Move.HELP_MEMBER,
+}
+
+
 def ask(session: Session, meeting_id: str, need: Need, subject: str, reason: str, actor: Actor, now: datetime) -> Approval:
-    """The act waits for a second person. Raises: NotFoundError: no such meeting."""
+    """The act waits for a second person. Raises: NotAllowedError: no right to the act itself; NotFoundError: no such meeting."""
+    require(actor, _RIGHT[need])
     if session.get(Meeting, meeting_id) is None:
         raise NotFoundError("There is no such meeting.")
     approval = Approval(
@@ -55,12 +69,13 @@ def give(session: Session, approval_id: str, actor: Actor, now: datetime) -> App
 
     Raises:
         NotFoundError: no such question, or it is too old.
-        NotAllowedError: the same person asked.
+        NotAllowedError: the same person asked, or has no right to the act itself.
         PreconditionError: it was answered or used already.
     """
     approval = session.get(Approval, approval_id, with_for_update=True)
     if approval is None or approval.expires_at <= now:
         raise NotFoundError("There is nothing to agree to any more; ask for it again.")
+    require(actor, _RIGHT[Need(approval.act)])
     if approval.asked_by == actor.id:
         raise NotAllowedError("A second person has to agree: you asked for this yourself.")
     if approval.given_at is not None:

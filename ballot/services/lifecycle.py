@@ -24,7 +24,7 @@ from ballot.protocol.declarations import MINIMUM_BALLOTS, Declarations, join_des
 from ballot.protocol.group import GROUP_NAME, SystemRng
 from ballot.protocol.messages import MAX_CHOICES_RANKED, QUESTION, Question, QuestionH, SetupData, Trustees, sha256_hex
 from ballot.protocol.trustees import check_trustees, make_public_key
-from ballot.services import approvals, board, registrar, trustees
+from ballot.services import approvals, board, journal, registrar, trustees
 from ballot.services.approvals import Need
 from ballot.services.clock import iso
 from ballot.services.database import Database
@@ -426,10 +426,13 @@ def close_due(database: Database, now: datetime) -> list[str]:
 
 
 def report_damage(database: Database, election_uuid: str, error: BoardDamagedError, actor: Actor, now: datetime) -> None:
-    """What was found is in the journal."""
+    """What was found is in the journal, once however often it is looked at."""
     with database.write() as session:
         election = election_of(session, election_uuid)
         details = {"height": error.height, "object": error.object_hash}
+        known = journal.entries(session, election.meeting_id)
+        if any((entry.act, entry.election, entry.details) == (str(Act.DAMAGE_FOUND), election_uuid, details) for entry in known):
+            return
         append(session, election.meeting_id, Act.DAMAGE_FOUND, actor, now, election=election_uuid, details=details)
 
 

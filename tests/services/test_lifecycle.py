@@ -256,6 +256,21 @@ def test_the_lock_needs_a_second_person_who_agreed_to_this_very_act(world: World
         lifecycle.void(session, uuid, "reason", OFFICER, world.now, approval=good)  # used up
 
 
+@pytest.mark.parametrize("need", list(Need))
+def test_both_people_need_the_right_to_the_act_itself(world: World, need: Need) -> None:
+    meeting = world.meeting()
+    observer = Actor("eyes", "observer")
+    with world.database.write() as session:
+        with pytest.raises(NotAllowedError):
+            approvals.ask(session, meeting.id, need, "x", "", observer, world.now)
+        asked = approvals.ask(session, meeting.id, need, "x", "", OFFICER, world.now).id
+        with pytest.raises(NotAllowedError):
+            approvals.give(session, asked, observer, world.now)
+        assert SECOND.id == approvals.give(session, asked, SECOND, world.now).given_by
+        with pytest.raises(PreconditionError):
+            approvals.give(session, asked, Actor("third", "deputy"), world.now)
+
+
 def test_an_agreement_ends(world: World) -> None:
     meeting = world.meeting()
     uuid = world.election(meeting)

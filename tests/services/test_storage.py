@@ -94,6 +94,9 @@ def test_a_changed_row_stops_the_close_and_is_named(full_box: Full, change: Call
         assert 5 == board.head_of(session, uuid).height
         last = journal.entries(session, meeting)[-1]
     assert ("damage found", 2) == (last.act, last.details["height"])
+    assert [] == lifecycle.close_due(world.database, world.now)
+    with world.database.read() as session:
+        assert last == journal.entries(session, meeting)[-1]  # found again, said once
 
 
 def test_a_changed_event_breaks_the_chain_at_the_next_one(full_box: Full) -> None:
