@@ -30,7 +30,7 @@ from ballot.services.startup import only_one
 from tests.support.certificates import loopback_certificate
 from tests.support.need import ROOT
 from tests.support.ports import free_port
-from tests.support.smtp import Delivered, SMTPServer
+from tests.support.smtp import Delivered, RudeServer, SMTPServer
 
 NOW = datetime(2026, 3, 9, 9, 0, tzinfo=UTC)
 CLOSES = datetime(2026, 3, 20, 17, 0, tzinfo=UTC)
@@ -441,6 +441,35 @@ def test_a_lost_answer_is_unknown_and_is_not_sent_again_by_itself(
         mailer.retry(session, [row.id], NOW)
     assert 1 == sender.send_due()
     assert {row.message_id} == {delivered.message["Message-ID"] for delivered in smtp_server.delivered}
+
+
+@pytest.mark.parametrize("moment", ["connect", "EHLO", "MAIL", "RCPT", "DATA", "."])
+def test_a_server_that_hangs_up_loses_and_doubles_nothing(
+    queue: Callable[..., None],
+    database: Database,
+    mailer: Mailer,
+    config: Config,
+    clock: FixedClock,
+    sender: Sender,
+    smtp_server: SMTPServer,
+    moment: str,
+) -> None:
+    assert config.smtp is not None
+    queue(letter())
+    with RudeServer(moment) as rude:
+        transport = SmtpTransport(replace(config.smtp, port=rude.port), timeout=5)
+        if moment == ".":
+            assert 0 == Sender(database, mailer, transport, clock).send_due()
+            assert [State.UNKNOWN] == states(database)
+            assert 1 == rude.texts
+            return
+        with pytest.raises(MailServerError):
+            Sender(database, mailer, transport, clock).send_due()
+        assert 0 == rude.texts
+    (row,) = rows(database)
+    assert (State.WAITING, 0, False) == (row.state, row.attempts, row.handed_over)
+    assert 1 == sender.send_due()
+    assert 1 == len(smtp_server.delivered)
 
 
 class Crash(BaseException):

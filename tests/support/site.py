@@ -37,7 +37,20 @@ class Site:
         """The site answers when this returns."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", "--workers", str(self.workers), "--worker-class", "gthread", "--threads", "4", "--bind", f"127.0.0.1:{self.port}", "wsgi:app"],
+                [
+                    sys.executable,
+                    "-m",
+                    "gunicorn",
+                    "--workers",
+                    str(self.workers),
+                    "--worker-class",
+                    "gthread",
+                    "--threads",
+                    "4",
+                    "--bind",
+                    f"127.0.0.1:{self.port}",
+                    "wsgi:app",
+                ],
                 cwd=ROOT,
                 env=self.environ,
                 stdin=subprocess.DEVNULL,

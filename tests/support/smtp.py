@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+import socketserver
 import ssl
 import threading
 from collections.abc import Callable
@@ -66,6 +67,45 @@ class _Handler:
             with self.server.lock:
                 self.server.delivered.append(delivered)
         return answer
+
+
+class RudeServer:
+    """Speaks just enough SMTP to hang up at one moment: right before it would answer this line (`connect`, `EHLO`, … or `.`)."""
+
+    def __init__(self, hang_up_at: str) -> None:
+        self.hang_up_at, self.texts = hang_up_at, 0
+        rude = self
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                if rude.hang_up_at == "connect":
+                    return
+                self.wfile.write(b"220 rude\r\n")
+                in_text = False
+                while line := self.rfile.readline():
+                    word = line.strip().decode().upper()
+                    if in_text and word != ".":
+                        continue
+                    verb = word.split(" ")[0].split(":")[0]
+                    if verb == ".":
+                        in_text = False
+                        rude.texts += 1
+                    if verb == rude.hang_up_at:
+                        return
+                    in_text = verb == "DATA"
+                    self.wfile.write(b"354 go on\r\n" if in_text else b"250 OK\r\n")
+
+        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.port: int = self._server.server_address[1]
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
 
 
 class SMTPServer:
