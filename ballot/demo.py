@@ -477,7 +477,8 @@ def _count_day(made: Sample, clock: FixedClock, rng: Rng, pool: Executor, say: S
         say(f"{sized.num_tallied} ballots checked again and added up, still sealed: {election.name}")
     open_boxes(made, rng, pool, say)
     for election in elections:
-        tally.publish(made.database, election.uuid, made.officer, made.now, executor=pool)
+        agreed = made.agreed(Need.PUBLISH, election.uuid)
+        tally.publish(made.database, election.uuid, made.officer, made.now, approval=agreed, executor=pool)
         from ballot.web.board.result import published_result
 
         for question in published_result(made.database, election.uuid):

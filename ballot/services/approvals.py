@@ -112,6 +112,26 @@ def use(
 
     Raises: ApprovalNeededError: there is no such agreement.
     """
+    approval = find(session, meeting_id, need, subject, actor, approval_id, now, practice=practice)
+    if approval is None:
+        return None
+    approval.used_at = now
+    session.add(approval)
+    return approval.given_by if actor.id == approval.asked_by else approval.asked_by
+
+
+def find(
+    session: Session,
+    meeting_id: str,
+    need: Need,
+    subject: str,
+    actor: Actor,
+    approval_id: str | None,
+    now: datetime,
+    *,
+    practice: bool = False,
+) -> Approval | None:
+    """The agreement that `use` would use up, for acts that do much before they come to that. Raises: as `use`."""
     if practice or not session.get_one(Meeting, meeting_id).two_people:
         return None
     approval = session.get(Approval, approval_id, with_for_update=True) if approval_id else None
@@ -124,9 +144,7 @@ def use(
         or actor.id not in {approval.asked_by, approval.given_by}
     ):
         raise ApprovalNeededError("A second person has to agree to this first.")
-    approval.used_at = now
-    session.add(approval)
-    return approval.given_by if actor.id == approval.asked_by else approval.asked_by
+    return approval
 
 
 def _public(need: Need, subject: str) -> str | None:

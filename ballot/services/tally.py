@@ -49,7 +49,8 @@ from ballot.protocol.parallel import map_chunks
 from ballot.protocol.result import open_tally
 from ballot.protocol.shuffle import check_shuffle, shuffle_tally
 from ballot.protocol.tally import TallyBuilder, merge_nh_ciphertexts, ranked_questions
-from ballot.services import board
+from ballot.services import approvals, board
+from ballot.services.approvals import Need
 from ballot.services.board import Setup, load_setup
 from ballot.services.database import Database
 from ballot.services.journal import Act, Actor, append
@@ -423,12 +424,25 @@ def finish(database: Database, election_uuid: str, actor: Actor, now: datetime, 
     return opened.result
 
 
-def publish(database: Database, election_uuid: str, actor: Actor, now: datetime, *, executor: Executor | None = None) -> Election:
+def publish(
+    database: Database,
+    election_uuid: str,
+    actor: Actor,
+    now: datetime,
+    *,
+    approval: str | None = None,
+    executor: Executor | None = None,
+) -> Election:
     """The result is public, after `finish` if that was not done yet, and after our verifier accepted the whole archive as stored.
 
-    Raises: as `finish`; BoardDamagedError; VerificationError: the verifier refuses the archive, and the journal says so.
+    Raises: as `finish`; ApprovalNeededError: a second person has to agree (`Need.PUBLISH`, the election's uuid);
+        BoardDamagedError: the verifier refuses the archive, and the journal says so.
     """
     require(actor, Move.PUBLISH)
+    agreement = (Need.PUBLISH, election_uuid, actor, approval, now)
+    with database.read() as session:
+        election = election_of(session, election_uuid)
+        approvals.find(session, election.meeting_id, *agreement, practice=election.practice)
     finish(database, election_uuid, actor, now, executor=executor)
     last = board.check_storage(database, election_uuid)
     report = verify(database, election_uuid, executor=executor)
@@ -438,10 +452,11 @@ def publish(database: Database, election_uuid: str, actor: Actor, now: datetime,
         raise damage
     with database.write() as session:
         election = _at_head(session, election_uuid, last, ElectionState.TALLYING)
+        second = approvals.use(session, election.meeting_id, *agreement, practice=election.practice)
         election.state, election.published_at = ElectionState.PUBLISHED, now
         session.add(election)
         details = {"height": last, "head": board.head_of(session, election_uuid).hash}
-        append(session, election.meeting_id, Act.PUBLISHED, actor, now, election=election_uuid, details=details)
+        append(session, election.meeting_id, Act.PUBLISHED, actor, now, second=second, election=election_uuid, details=details)
         return election
 
 

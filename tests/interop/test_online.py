@@ -95,7 +95,7 @@ def test_a_running_site_is_audited_at_every_stage(online: Online, belenios_tool_
     for owner in (1, 3):
         tally.accept_decryption(world.database, uuid, owner, *world.share(uuid, owner), world.now)
         audit(Outcome.UNFINISHED)
-    tally.publish(world.database, uuid, OFFICER, world.now)
+    world.publish(uuid)
     assert 6 == audit(Outcome.VERIFIED).counted
 
 

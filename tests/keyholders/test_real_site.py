@@ -121,7 +121,7 @@ def test_key_holders_run_a_whole_election_from_the_command_line(site: Running, r
             assert tally.steps(world.database, uuid).code in out
     status, _, err = run("trustee", "decrypt", "--key", _key(tmp_path, uuid, 1), *_with_link(site, uuid, 1), "--jobs", 1)
     assert (2, True) == (status, "in the archive already" in err)
-    tally.publish(world.database, uuid, OFFICER, world.now)
+    world.publish(uuid)
     with world.database.read() as session:
         companion = board.companion_bytes(session, uuid)
     _, pieces = board.stream_archive(world.database, uuid)

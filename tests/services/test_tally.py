@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import update
 
 from ballot.errors import (
+    ApprovalNeededError,
     BallotError,
     InvalidCompanionError,
     InvalidPartialDecryptionError,
@@ -26,7 +27,7 @@ from ballot.protocol.group import SeededRng
 from ballot.protocol.messages import PartialDecryption, Proof, Shuffle
 from ballot.services import board, journal, lifecycle, tally
 from ballot.services.tally import ranking_of
-from tests.services.world import MOTION, OFFICER, SECRETARY, World
+from tests.services.world import MOTION, OFFICER, SECOND, SECRETARY, World
 
 Closed = tuple[World, str, str]
 
@@ -265,7 +266,7 @@ def test_the_result_waits_for_enough_shares_and_takes_more_until_then(shuffled: 
     assert 1 == types(world, uuid).count("Result")
     with pytest.raises(NotFoundError):
         tally.outcome(world.database, uuid)  # computed is not published
-    tally.publish(world.database, uuid, OFFICER, world.now)
+    world.publish(uuid)
     assert 6 == tally.outcome(world.database, uuid).ballots
     with pytest.raises(PreconditionError):
         tally.publish(world.database, uuid, OFFICER, world.now)
@@ -318,3 +319,21 @@ def test_void_stops_the_tally(tallying: Closed) -> None:
         lifecycle.void(session, uuid, "two motions were mixed up", OFFICER, world.now)
     with pytest.raises(PreconditionError, match="void"):
         tally.accept_shuffle(world.database, uuid, 1, world.shuffle(uuid, 1), world.now)
+
+
+def test_publishing_takes_a_second_person_before_anything_is_computed(world: World) -> None:
+    meeting = world.meeting()
+    uuid = world.election(meeting, questions=[MOTION])
+    world.open(uuid)
+    for entry in world.members(meeting)[:5]:
+        world.cast(uuid, entry, [(0, 1, 0)])
+    world.close(uuid)
+    tally.begin(world.database, uuid, OFFICER, world.now)
+    for owner in (1, 2):
+        tally.accept_decryption(world.database, uuid, owner, *world.share(uuid, owner), world.now)
+    with pytest.raises(ApprovalNeededError):
+        tally.publish(world.database, uuid, OFFICER, world.now)
+    assert 0 == types(world, uuid).count("Result")
+    world.publish(uuid)
+    last = last_act(world, meeting.id)
+    assert ("result published", SECOND.id) == (last.act, last.second)

@@ -187,4 +187,11 @@ class World:
                 tally.accept_shuffle(self.database, uuid, owner, self.shuffle(uuid, owner), self.now)
         for owner in owners:
             tally.accept_decryption(self.database, uuid, owner, *self.share(uuid, owner), self.now)
-        tally.publish(self.database, uuid, OFFICER, self.now)
+        self.publish(uuid)
+
+    def publish(self, uuid: str) -> None:
+        """Published, with a second person's agreement where that is needed."""
+        with self.database.read() as session:
+            meeting = lifecycle.election_of(session, uuid).meeting_id
+        approval = self.agreed(meeting, Need.PUBLISH, uuid)
+        tally.publish(self.database, uuid, OFFICER, self.now, approval=approval)

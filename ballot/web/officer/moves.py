@@ -57,13 +57,7 @@ def _close(uuid: str, who: Actor, now: datetime, reason: str, approval: str | No
 
 
 def _publish(uuid: str, who: Actor, now: datetime, _reason: str, approval: str | None) -> None:
-    with site().database.read() as db:  # looked at before the result is computed, used up after it is published
-        election = election_of(db, uuid)
-        practice, meeting_id = election.practice, election.meeting_id
-        approvals.use(db, meeting_id, Need.PUBLISH, uuid, who, approval, now, practice=practice)
-    tally.publish(site().database, uuid, who, now)
-    with site().database.write() as db:
-        approvals.use(db, meeting_id, Need.PUBLISH, uuid, who, approval, now, practice=practice)
+    tally.publish(site().database, uuid, who, now, approval=approval)
 
 
 def _void(uuid: str, who: Actor, now: datetime, reason: str, approval: str | None) -> None:
