@@ -4,6 +4,10 @@ Point arithmetic is libsodium's, through PyNaCl. A value of type `Point` is alwa
 ways to make one are a checked parse, the generator, and arithmetic on other points. Python's integers and this module's
 branches are not constant time; secret exponents are handled where an attacker has no clock (a trustee's own machine).
 
+A parse may leave the membership of a point to its first use (`Point.from_hex_deferred`). Such a point can be written, hashed
+and compared, and nothing else: whatever computes with it has it checked first, or by libsodium's power, which refuses what
+is outside the group. So nothing is ever computed from a point that was not checked.
+
 Text form: the 256-bit number z of 5.2.1 in 64 lower-case hexadecimal digits, most significant first. libsodium's 32 bytes
 are the same number least significant first.
 """
@@ -42,8 +46,9 @@ _NEUTRAL_BYTES: Final = (1).to_bytes(32, "little")
 class Point:
     """An element of the prime-order group, held as libsodium's 32 bytes. Immutable and hashable."""
 
-    __slots__ = ("_bytes", "_text")
+    __slots__ = ("_bytes", "_member", "_text")
     _bytes: bytes
+    _member: bool  # False: membership is still to be checked, before anything is computed
     _text: str | None
 
     def __init__(self) -> None:
@@ -52,7 +57,7 @@ class Point:
     @classmethod
     def _make(cls, raw: bytes) -> Point:
         point = object.__new__(cls)
-        point._bytes, point._text = raw, None
+        point._bytes, point._member, point._text = raw, True, None
         return point
 
     @classmethod
@@ -61,14 +66,30 @@ class Point:
 
         Raises: MalformedError.
         """
+        point = cls.from_hex_deferred(text)
+        point._require_member()
+        return point
+
+    @classmethod
+    def from_hex_deferred(cls, text: str) -> Point:
+        """As `from_hex`, but membership is checked when the point is first used.
+
+        For callers who raise the point to a power anyway, and parse the whole message again with `from_hex` when
+        anything fails, so that what is malformed is reported as such.
+
+        Raises: MalformedError, now for the digits, later from `*`, `/` and `**` for a point outside the group.
+        """
         if not isinstance(text, str) or not _HEX.fullmatch(text):
             raise MalformedError("a group element must be 64 lower-case hexadecimal digits")
-        raw = bytes.fromhex(text)[::-1]
-        if not _is_member(raw):
-            raise MalformedError("not a canonical element of the prime-order group")
-        point = cls._make(raw)
-        point._text = text
+        point = cls._make(bytes.fromhex(text)[::-1])
+        point._member, point._text = False, text
         return point
+
+    def _require_member(self) -> None:
+        if not self._member:
+            if not _is_member(self._bytes):
+                raise MalformedError("not a canonical element of the prime-order group")
+            self._member = True
 
     def __str__(self) -> str:
         if self._text is None:
@@ -82,8 +103,8 @@ class Point:
         """The 32 bytes of RFC 8032, least significant first."""
         return self._bytes
 
-    def __reduce__(self) -> tuple[object, tuple[bytes]]:
-        return Point._make, (self._bytes,)
+    def __reduce__(self) -> tuple[object, tuple[bytes, bool]]:
+        return _unpickle, (self._bytes, self._member)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Point) and self._bytes == other._bytes
@@ -96,22 +117,39 @@ class Point:
         return self._bytes == _NEUTRAL_BYTES
 
     def __mul__(self, other: Point) -> Point:
+        if not (self._member and other._member):
+            self._require_member()
+            other._require_member()
         return Point._make(crypto_core_ed25519_add(self._bytes, other._bytes))
 
     def __truediv__(self, other: Point) -> Point:
+        if not (self._member and other._member):
+            self._require_member()
+            other._require_member()
         return Point._make(crypto_core_ed25519_sub(self._bytes, other._bytes))
 
     def __pow__(self, exponent: int) -> Point:
         exponent %= Q
         # libsodium reports a neutral operand or outcome as a failure, so these are answered here.
-        if exponent == 0 or self._bytes == _NEUTRAL_BYTES:
-            return ONE
-        if exponent == 1:
-            return self
+        if exponent <= 1 or self._bytes == _NEUTRAL_BYTES:
+            self._require_member()
+            return self if exponent == 1 else ONE
         scalar = exponent.to_bytes(32, "little")
         if self._bytes == _G_BYTES:
             return Point._make(crypto_scalarmult_ed25519_base_noclamp(scalar))
-        return Point._make(crypto_scalarmult_ed25519_noclamp(scalar, self._bytes))
+        try:
+            # libsodium makes `_is_member`'s check itself. Of a member, neither operand nor outcome is neutral here.
+            power = crypto_scalarmult_ed25519_noclamp(scalar, self._bytes)
+        except NaClRuntimeError as error:
+            raise MalformedError("not a canonical element of the prime-order group") from error
+        self._member = True
+        return Point._make(power)
+
+
+def _unpickle(raw: bytes, member: bool) -> Point:
+    point = Point._make(raw)
+    point._member = member
+    return point
 
 
 _G_BYTES: Final = crypto_scalarmult_ed25519_base_noclamp((1).to_bytes(32, "little"))
@@ -207,6 +245,11 @@ def _is_member(raw: bytes) -> bool:
     # libsodium refuses what is not canonical, not on the curve, of small order or outside the subgroup; the
     # neutral element is of small order and is the one such point that belongs to the group.
     return crypto_core_ed25519_is_valid_point(raw) or raw == _NEUTRAL_BYTES
+
+
+# libsodium before December 2025 took points of order 2q for members (CVE-2025-69277), and may be older than PyNaCl is.
+if _is_member(crypto_core_ed25519_add(_G_BYTES, (P - 1).to_bytes(32, "little"))):
+    raise RuntimeError("this libsodium takes points for members of the group that are not: PyNaCl 1.6.2 or later brings a sound one")
 
 
 @lru_cache(maxsize=200_000)

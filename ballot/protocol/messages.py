@@ -121,6 +121,7 @@ BOOLEAN: Final = _typed(bool, "true or false")
 INTEGER: Final = _typed(int, "an integer")
 POINT: Final = Codec(Point.from_hex, str)
 KEY: Final = Codec(_key_from_text, str)  # a point that must not be the neutral element (threats 1.4)
+DEFERRED: Final = Codec(Point.from_hex_deferred, str)  # a point whose membership is checked when it is first used
 SCALAR: Final = Codec(scalar_from_text, str)
 HASH: Final = _matching(_HASH, "a hash of 64 lower-case hexadecimal digits")
 UUID: Final = _matching(_UUID, "an election identifier")
@@ -659,6 +660,15 @@ class SizedEncryptedTally(Message):
     FIELDS = {"num_tallied": INTEGER, "total_weight": INTEGER, "encrypted_tally": HASH}
 
 
+def _shuffle_proof_codec(point: Codec) -> Codec:
+    return fixed(
+        fixed(point, point, point, fixed(point, point), array(point)),
+        fixed(SCALAR, SCALAR, SCALAR, SCALAR, array(SCALAR), array(SCALAR)),
+        array(point),
+        array(point),
+    )
+
+
 @dataclass(frozen=True)
 class ShuffleProof(Message):
     """The tuple (t, s, c, ĉ) of table 8: commitments, responses, permutation commitment, chained challenges."""
@@ -668,12 +678,7 @@ class ShuffleProof(Message):
     c: tuple[Point, ...]
     c_hat: tuple[Point, ...]
 
-    _CODEC: ClassVar[Codec] = fixed(
-        fixed(POINT, POINT, POINT, fixed(POINT, POINT), array(POINT)),
-        fixed(SCALAR, SCALAR, SCALAR, SCALAR, array(SCALAR), array(SCALAR)),
-        array(POINT),
-        array(POINT),
-    )
+    _CODEC: ClassVar[Codec] = _shuffle_proof_codec(POINT)
 
     @classmethod
     def from_json(cls, value: Any) -> Self:
@@ -690,6 +695,35 @@ class Shuffle(Message):
     ciphertexts: tuple[tuple[Ciphertext, ...], ...]
     proofs: tuple[ShuffleProof, ...]
     FIELDS = {"ciphertexts": array(array(CIPHERTEXT)), "proofs": array(message(ShuffleProof))}
+
+
+class DeferredShuffle(Shuffle):
+    """A shuffle whose points' membership is checked when they are first used; for `shuffles_hold`, which uses all of them."""
+
+    @staticmethod
+    def _ciphertext(value: Any) -> Ciphertext:
+        pair = _DeferredCiphertext.from_json(value)
+        if pair.alpha.is_neutral:
+            raise MalformedError("the neutral element cannot be alpha")
+        return Ciphertext(pair.alpha, pair.beta)
+
+    @staticmethod
+    def _proof(value: Any) -> ShuffleProof:
+        return ShuffleProof(*_DEFERRED_PROOF.decode(value))
+
+
+@dataclass(frozen=True)
+class _DeferredCiphertext(Message):
+    alpha: Point
+    beta: Point
+    FIELDS = {"alpha": DEFERRED, "beta": DEFERRED}
+
+
+_DEFERRED_PROOF: Final = _shuffle_proof_codec(DEFERRED)
+DeferredShuffle.FIELDS = {
+    "ciphertexts": array(array(Codec(DeferredShuffle._ciphertext, CIPHERTEXT.encode))),
+    "proofs": array(Codec(DeferredShuffle._proof, lambda proof: proof.to_json())),
+}
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,10 @@ def open_tally(
             rows.append(tuple(logs[element] for element in elements))
             not_canonical.append(0)
         else:
-            rankings = map_items(executor, _rankings_chunk, [len(question.answers)] * len(elements), elements)
+            different = list(dict.fromkeys(elements))  # people rank alike: each plaintext is read once
+            found = map_items(executor, _rankings_chunk, [len(question.answers)] * len(different), different)
+            read = dict(zip(different, found, strict=True))
+            rankings = [read[element] for element in elements]
             rows.append(tuple(values for values, _ in rankings))
             not_canonical.append(sum(not canonical for _, canonical in rankings))
     return OpenedTally(Result(tuple(rows)), tuple(not_canonical))

@@ -13,11 +13,11 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 
-from ballot.errors import InvalidShuffleError
+from ballot.errors import InvalidShuffleError, MalformedError
 from ballot.protocol.group import ONE, G, Point, Q, Rng, get_generator, hash_to_scalar, product
 from ballot.protocol.messages import Ciphertext, Election, EncryptedTally, Shuffle, ShuffleProof
 from ballot.protocol.parallel import map_chunks, map_items
-from ballot.protocol.tally import nh_ciphertexts
+from ballot.protocol.tally import merge_nh_ciphertexts, nh_ciphertexts
 
 # --- hashes and generators (tables 8 to 16) ---------------------------------------------------------------------------
 
@@ -206,6 +206,27 @@ def _check_chunk(
     return wrong, products
 
 
+def _check_challenges(
+    proof: ShuffleProof, e: Sequence[Ciphertext], e_prime: Sequence[Ciphertext], pk: Point, fingerprint: str
+) -> tuple[list[int], int]:
+    """The u and the challenge, from their hashes. Raises: InvalidShuffleError if the shapes differ."""
+    n = len(e)
+    t1, t2, t3, (t41, t42), t_hat = proof.t
+    _, _, _, _, s_hat, s_prime = proof.s
+    if not n or any(len(values) != n for values in (e_prime, t_hat, s_hat, s_prime, proof.c, proof.c_hat)):
+        raise InvalidShuffleError("a shuffle or its proof has another length than the ciphertexts it starts from")
+    str_c = _serialize(e) + _serialize(e_prime) + _serialize(proof.c)
+    u = get_nizkp_challenges(n, f"shuffle-challenges|{fingerprint}|{str_c}")
+    return u, _challenge(fingerprint, (t1, t2, t3, t41, t42), t_hat, str_c, proof.c_hat, pk)
+
+
+def _product_of_all(u: Iterable[int]) -> int:
+    result = 1
+    for u_i in u:
+        result = result * u_i % Q
+    return result
+
+
 def check_shuffle_proof(
     proof: ShuffleProof,
     e: Sequence[Ciphertext],
@@ -222,14 +243,9 @@ def check_shuffle_proof(
     t1, t2, t3, (t41, t42), t_hat = proof.t
     s1, s2, s3, s4, s_hat, s_prime = proof.s
     c, c_hat = proof.c, proof.c_hat
-    if not n or any(len(values) != n for values in (e_prime, t_hat, s_hat, s_prime, c, c_hat)):
-        raise InvalidShuffleError("a shuffle or its proof has another length than the ciphertexts it starts from")
-    h, generators = get_secondary_generator(), get_generators(n, executor)
-
-    str_c = _serialize(e) + _serialize(e_prime) + _serialize(c)
-    u = get_nizkp_challenges(n, f"shuffle-challenges|{fingerprint}|{str_c}")
-    challenge = _challenge(fingerprint, (t1, t2, t3, t41, t42), t_hat, str_c, c_hat, pk)
+    u, challenge = _check_challenges(proof, e, e_prime, pk, fingerprint)
     minus_c = -challenge % Q
+    h, generators = get_secondary_generator(), get_generators(n, executor)
 
     totals = [ONE] * 8
     links_hold = True
@@ -255,11 +271,8 @@ def check_shuffle_proof(
         totals = [total * value for total, value in zip(totals, products, strict=True)]
     product_c, product_h, c_tilde, alpha_u, beta_u, h_s, alpha_s, beta_s = totals
 
-    u_product = 1
-    for u_i in u:
-        u_product = u_product * u_i % Q
     c_bar = product_c / product_h
-    c_end = c_hat[-1] / h**u_product
+    c_end = c_hat[-1] / h ** _product_of_all(u)
     equations = {
         "t1": t1 == c_bar**minus_c * G**s1,
         "t2": t2 == c_end**minus_c * G**s2,
@@ -271,6 +284,80 @@ def check_shuffle_proof(
     failed = [name for name, holds in equations.items() if not holds]
     if failed:
         raise InvalidShuffleError(f"the proof of a shuffle does not hold (equation {', '.join(failed)})")
+
+
+# --- checking many proofs at once ---------------------------------------------------------------------------------------------
+#
+# Every equation of table 7 can be written as "a product of powers is 1". Raise each to a random exponent of its own and
+# multiply them all. If every equation holds, the outcome is 1. If one does not, the outcome is 1 for one in q values of its
+# exponent, because all points are in the group and its order q is prime; nobody knows the exponents beforehand. In the one
+# product each generator, and each ciphertext between two shuffles, occurs once: 18 powers instead of 24 for each ciphertext
+# of three shuffles.
+
+
+class _OneProduct:
+    """Equations of the form "this product of powers is 1", gathered into one."""
+
+    def __init__(self, rng: Rng) -> None:
+        self._rng = rng
+        self._exponents: dict[Point, int] = {}
+
+    def equation(self, *powers: tuple[Point, int]) -> None:
+        """Add the equation that these powers multiply to 1."""
+        weight = self._rng.scalar()
+        for point, exponent in powers:
+            self._exponents[point] = (self._exponents.get(point, 0) + weight * exponent) % Q
+
+    def holds(self, executor: Executor | None) -> bool:
+        """Whether all equations hold. Raises: MalformedError for a point outside the group, as every point is raised to a power."""
+        (total,) = _power_products(executor, list(self._exponents.values()), list(self._exponents))
+        return total == ONE
+
+
+def _gather(
+    one: _OneProduct, proof: ShuffleProof, e: Sequence[Ciphertext], e_prime: Sequence[Ciphertext], pk: Point, fingerprint: str
+) -> None:
+    """The equations of `check_shuffle_proof`, in its order, each with its left side brought over."""
+    u, x = _check_challenges(proof, e, e_prime, pk, fingerprint)
+    t1, t2, t3, (t41, t42), t_hat = proof.t
+    s1, s2, s3, s4, s_hat, s_prime = proof.s
+    c, c_hat, h, generators = proof.c, proof.c_hat, get_secondary_generator(), get_generators(len(e))
+
+    one.equation((t1, -1), *((c_i, -x) for c_i in c), *((h_i, x) for h_i in generators), (G, s1))
+    one.equation((t2, -1), (c_hat[-1], -x), (h, x * _product_of_all(u)), (G, s2))
+    one.equation((t3, -1), *((c_i, -x * u_i) for c_i, u_i in zip(c, u, strict=True)), (G, s3), *zip(generators, s_prime, strict=True))
+    for t4, base, before, after in (
+        (t41, pk, [b.beta for b in e], [b.beta for b in e_prime]),
+        (t42, G, [a.alpha for a in e], [a.alpha for a in e_prime]),
+    ):
+        one.equation(
+            (t4, -1), *((p, -x * u_i) for p, u_i in zip(before, u, strict=True)), (base, -s4), *zip(after, s_prime, strict=True)
+        )
+    for t, link, s_link, link_before, s_before in zip(t_hat, c_hat, s_hat, (h, *c_hat[:-1]), s_prime, strict=True):
+        one.equation((t, -1), (link, -x), (G, s_link), (link_before, s_before))
+
+
+def shuffles_hold(
+    election: Election, tally: EncryptedTally, shuffles: Sequence[Shuffle], rng: Rng, executor: Executor | None = None
+) -> bool:
+    """Whether these shuffles, one after the other from this tally on, all hold. `rng` must be nobody's to foretell.
+
+    False says that something is wrong and not what: `check_shuffle` of each in turn does. The shuffles may be
+    `DeferredShuffle`s: True says that all their points are in the group.
+    """
+    one, pk = _OneProduct(rng), election.public_key
+    try:
+        for shuffle in shuffles:
+            before = nh_ciphertexts(election, tally)
+            if not before or not len(before) == len(shuffle.ciphertexts) == len(shuffle.proofs):
+                return False
+            get_generators(max(map(len, before)), executor)
+            for e, e_prime, proof in zip(before, shuffle.ciphertexts, shuffle.proofs, strict=True):
+                _gather(one, proof, e, e_prime, pk, election.fingerprint)
+            tally = merge_nh_ciphertexts(election, tally, shuffle.ciphertexts)
+        return one.holds(executor)
+    except (InvalidShuffleError, MalformedError):
+        return False
 
 
 # --- whole shuffles ---------------------------------------------------------------------------------------------------------

@@ -13,7 +13,8 @@
 Not checked here: the count of rankings by its declared rule, which takes the result of step 9 as its papers.
 
 The file is read once, as a stream. Ballots go to the executor in chunks, a bounded number at a time; shuffles and
-decryptions are checked while reading goes on. Verdicts are taken in the order of the events, so the first broken rule is
+decryptions are checked while reading goes on. Shuffles are checked together when they are complete, and one by one if
+that fails, which tells whose is wrong. Verdicts are taken in the order of the events, so the first broken rule is
 reported, whatever the number of processors. An exception that nobody planned for is a refusal.
 """
 
@@ -43,11 +44,12 @@ from ballot.protocol.archive import Entry, Header, read_archive
 from ballot.protocol.companion import check_companion
 from ballot.protocol.declarations import Declarations, split_description
 from ballot.protocol.decryption import check_partial_decryption, combine_factors
-from ballot.protocol.group import Point
+from ballot.protocol.group import Point, Rng, SystemRng
 from ballot.protocol.messages import (
     Ciphertext,
     Companion,
     CompanionFile,
+    DeferredShuffle,
     Election,
     EncryptedTally,
     Owned,
@@ -61,7 +63,7 @@ from ballot.protocol.messages import (
     Trustees,
 )
 from ballot.protocol.result import OpenedTally, check_result
-from ballot.protocol.shuffle import check_shuffle
+from ballot.protocol.shuffle import check_shuffle, shuffles_hold
 from ballot.protocol.tally import merge_nh_ciphertexts, ranked_questions, sort_key
 from ballot.protocol.trustees import ElectionKeys, check_trustees
 from ballot.verifier.ballots import CheckedBallot, CheckedChunk, check_chunk, empty_products
@@ -123,11 +125,12 @@ class _Setup:
 
 @dataclass
 class _Pending:
-    """A check that is under way: of which step, at which event."""
+    """A check that is under way: of which step, at which event; `result` waits for it and raises what it found wrong."""
 
     step: Step
     height: int
-    future: Future[Any]
+    result: Callable[[], object]
+    cancel: Callable[[], object] = lambda: None
 
 
 def _entries(file: BinaryIO) -> Iterator[Entry]:
@@ -178,11 +181,14 @@ def check_totals(question: QuestionH, totals: tuple[int, ...], ballots: int) -> 
 class _Verification:
     """One run over one archive. Methods are named after the events, and follow the order of the steps."""
 
-    def __init__(self, report: Report, executor: Executor | None, companion: bytes | None, pins: Mapping[int, str]) -> None:
+    def __init__(
+        self, report: Report, executor: Executor | None, companion: bytes | None, pins: Mapping[int, str], rng: Rng
+    ) -> None:
         self.report, self.pins = report, pins
         self.executor = executor
         self.pool: Executor = executor or _Inline()
         self.coordinators: Executor = _Inline()
+        self.rng = rng
         self.companion_data = companion
         self.companions: dict[int, Companion] = {}
         self.progress: Callable[[Step, float | None], None] = lambda *_: None
@@ -196,6 +202,8 @@ class _Verification:
         # Tally: each shuffle's future gives the ciphertexts after it.
         self.tally: EncryptedTally | None = None
         self.shuffled: list[Future[EncryptedTally]] = []
+        self.shuffles: list[Future[DeferredShuffle]] = []
+        self.all_shuffles_hold: Future[bool] | None = None  # checked in one go when they are complete
         self.shufflers: set[int] = set()
         self.partials: dict[int, Future[PartialDecryption]] = {}
         self.pending: deque[_Pending] = deque()
@@ -255,7 +263,7 @@ class _Verification:
             check = self.pending.popleft()
             self.progress(check.step, 1 - len(self.pending) / total if total > 1 else None)
             with self._nothing_after_a_failure():
-                check.future.result()
+                check.result()
 
     @contextmanager
     def _nothing_after_a_failure(self) -> Iterator[None]:
@@ -263,8 +271,10 @@ class _Verification:
         try:
             yield
         except BaseException:
-            for future in (*self.chunks, *(check.future for check in self.pending)):
-                future.cancel()
+            for chunk in self.chunks:
+                chunk.cancel()
+            for check in self.pending:
+                check.cancel()
             self.chunk.clear()
             self.chunks.clear()
             self.pending.clear()
@@ -272,7 +282,7 @@ class _Verification:
 
     def _later(self, step: Step, height: int, function: Callable[[], T]) -> Future[T]:
         future = self.coordinators.submit(function)
-        self.pending.append(_Pending(step, height, future))
+        self.pending.append(_Pending(step, height, future.result, future.cancel))
         return future
 
     # --- 3 set-up -------------------------------------------------------------------------------------------------------
@@ -442,33 +452,43 @@ class _Verification:
     def _shuffle(self, link: Link) -> None:
         owner, height = self._owner(link, Rule.SHUFFLE_OWNER, self.shufflers), link.event.height
         self.shufflers.add(owner)
-        before, parsed = self._before(), self.pool.submit(Shuffle.parse, link.parts[0])
-        after: Future[EncryptedTally] = Future()
-        self.shuffled.append(after)
-        self._later(Step.SHUFFLES, height, lambda: self._check_shuffle(owner, height, before, parsed, after))
+        before, parsed = self._before(), self.pool.submit(DeferredShuffle.parse, link.parts[0])
+        self.shuffles.append(parsed)
+        self.shuffled.append(self.coordinators.submit(self._merge, before, parsed))
+        self.pending.append(_Pending(Step.SHUFFLES, height, partial(self._check_shuffle, owner, height, before, link.parts[0])))
 
-    def _check_shuffle(
-        self, owner: int, height: int, before: Future[EncryptedTally], parsed: Future[Shuffle], after: Future[EncryptedTally]
-    ) -> None:
+    def _merge(self, before: Future[EncryptedTally], parsed: Future[DeferredShuffle]) -> EncryptedTally:
+        return merge_nh_ciphertexts(self.setup.election, before.result(), parsed.result().ciphertexts)
+
+    def _check_shuffle(self, owner: int, height: int, before: Future[EncryptedTally], data: bytes) -> None:
+        """All shuffles were checked in one go. If that failed, or some are still to come, this one is checked alone."""
+        if self.all_shuffles_hold is not None and self.all_shuffles_hold.result():
+            return
         election, blame = self.setup.election, f"trustee {owner}"
         try:
-            try:
-                shuffle, tally = parsed.result(), before.result()
-                merged = merge_nh_ciphertexts(election, tally, shuffle.ciphertexts)
-            except MalformedError as error:
-                raise refuse(Rule.SHUFFLE_FORM, f"key-holder {owner}'s shuffle: {error}", height=height, blame=blame) from error
-            after.set_result(merged)
-        except Exception as error:
-            after.set_exception(error)
-            raise
+            shuffle = Shuffle.parse(data)
+            merge_nh_ciphertexts(election, before.result(), shuffle.ciphertexts)
+        except MalformedError as error:
+            raise refuse(Rule.SHUFFLE_FORM, f"key-holder {owner}'s shuffle: {error}", height=height, blame=blame) from error
         try:
-            check_shuffle(election, tally, shuffle, owner=owner, executor=self.executor)
+            check_shuffle(election, before.result(), shuffle, owner=owner, executor=self.executor)
         except (InvalidShuffleError, MalformedError) as error:
             raise refuse(Rule.SHUFFLE_PROOF, f"key-holder {owner}: {error}", height=height, blame=blame) from error
 
     def _end_shuffles(self, link: Link) -> None:
         if missing := self.setup.keys.missing(self.shufflers):
             raise refuse(Rule.SHUFFLE_MISSING, f"still to shuffle: {', '.join(missing)}", height=link.event.height)
+        self.all_shuffles_hold = self.coordinators.submit(self._check_all_shuffles)
+
+    def _check_all_shuffles(self) -> bool:
+        """False decides nothing: each shuffle is then checked alone, which says whose is wrong, and how."""
+        try:
+            shuffles = [parsed.result() for parsed in self.shuffles]
+        except MalformedError:
+            return False
+        if self.tally is None:
+            raise RuntimeError("shuffles before the tally reached a check")  # the grammar refuses them first
+        return shuffles_hold(self.setup.election, self.tally, shuffles, self.rng, self.executor)
 
     # --- 8 partial decryptions --------------------------------------------------------------------------------------------
 
@@ -611,6 +631,7 @@ def verify_archive(
     executor: Executor | None = None,
     pins: Iterable[tuple[int, str]] = (),
     progress: Progress | None = None,
+    rng: Rng | None = None,
 ) -> Report:
     """Verify one archive; the report says what was found, and nothing is raised for what the file holds.
 
@@ -620,10 +641,11 @@ def verify_archive(
         executor: where checks run; None runs them here, one after another.
         pins: (height, hash) of events that the caller has seen before.
         progress: called now and then with the step at work.
+        rng: where the weights come from with which shuffles are checked in one go; None is the system's randomness.
     """
     report = Report()
     try:
-        _verify(report, file, companion, executor, pins, progress)
+        _verify(report, file, companion, executor, pins, progress, rng)
     except UnusableInputError as error:
         report.outcome, report.sentence = Outcome.UNUSABLE, str(error)
     except ArchiveRefusedError as error:
@@ -651,12 +673,13 @@ def _verify(
     executor: Executor | None,
     pins: Iterable[tuple[int, str]],
     progress: Progress | None,
+    rng: Rng | None,
 ) -> None:
     seen: dict[int, str] = {}
     for height, digest in pins:
         if seen.setdefault(height, digest) != digest:
             raise refuse(Rule.PIN, "two different events were seen at this height: one of the views was false", height=height)
-    run = _Verification(report, executor, companion, seen)
+    run = _Verification(report, executor, companion, seen, SystemRng() if rng is None else rng)
     if progress is not None:
         run.progress = progress
     chain = Chain(_entries(file), run.pins)

@@ -1,12 +1,27 @@
 """The group: strict text form, arithmetic, embedding. Source: text 5.2.1, threats 1.4."""
 
+from collections.abc import Callable
+from copy import copy
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ballot.errors import MalformedError
 from ballot.protocol.group import (
-    MAX_INTS, ONE, P, Q, G, Point, SeededRng, get_generator, is_encoding_of, of_ints, product, scalar_from_text, to_ints,
+    MAX_INTS,
+    ONE,
+    G,
+    P,
+    Point,
+    Q,
+    SeededRng,
+    get_generator,
+    is_encoding_of,
+    of_ints,
+    product,
+    scalar_from_text,
+    to_ints,
 )  # fmt: skip
 
 # The eight points of small order in every encoding that names them, canonical or not (y and y + p, both signs).
@@ -33,6 +48,58 @@ def test_a_point_outside_the_prime_order_subgroup_is_refused() -> None:
     mixed = crypto_core_ed25519_add(bytes(G), order_two)
     with pytest.raises(MalformedError, match="prime-order"):
         Point.from_hex(mixed[::-1].hex())
+
+
+def _outside() -> list[str]:
+    """Texts of points that are no canonical member: small order, plus a torsion point of each order, off the curve."""
+    from nacl.bindings import crypto_core_ed25519_add
+
+    torsion = [P - 1, 0, ORDER_EIGHT_Y]
+    mixed = [crypto_core_ed25519_add(bytes(G**5), z.to_bytes(32, "little"))[::-1].hex() for z in torsion]
+    return [f"{z:064x}" for z in (*SMALL_ORDER, 2, 2**256 - 1) if z != 1] + mixed
+
+
+USES = {
+    "times": lambda p: p * G,
+    "times, on the right": lambda p: G * p,
+    "over": lambda p: p / G,
+    "over, on the right": lambda p: G / p,
+    "to the 0": lambda p: p**0,
+    "to the 1": lambda p: p**1,
+    "to the 2": lambda p: p**2,
+    "to the 8": lambda p: p**8,
+    "to the -1": lambda p: p**-1,
+    "to the q": lambda p: p**Q,
+    "to the q + 1": lambda p: p ** (Q + 1),
+    "product": lambda p: product([p, G]),
+    "sent to another process": lambda p: copy(p) ** 3,
+}
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+def test_nothing_is_computed_from_a_deferred_point_outside_the_group(use: Callable[[Point], Point]) -> None:
+    for text in _outside():
+        point = Point.from_hex_deferred(text)
+        for _ in range(2):  # a refusal does not turn it into a member
+            with pytest.raises(MalformedError, match="prime-order"):
+                use(point)
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+def test_a_deferred_point_of_the_group_is_the_same_point(use: Callable[[Point], Point]) -> None:
+    for point in (G**5, G, ONE):
+        deferred = Point.from_hex_deferred(str(point))
+        assert (point, str(point), hash(point)) == (deferred, str(deferred), hash(deferred))
+        assert use(point) == use(deferred)
+
+
+def test_a_point_that_is_sent_elsewhere_keeps_what_is_known_of_its_membership() -> None:
+    # copy() rebuilds by the same __reduce__ as pickle.
+    deferred = Point.from_hex_deferred(str(G**5))
+    assert not copy(deferred)._member
+    assert deferred**7 == G**35
+    assert copy(deferred)._member
+    assert copy(G**5)._member
 
 
 @pytest.mark.parametrize("text", ["", "6" * 63, "6" * 65, "A" * 64, " " + "6" * 63, "٦" * 64, "6" * 62 + "5g", "0x" + "6" * 62, None, 7])

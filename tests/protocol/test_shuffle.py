@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
@@ -15,7 +16,7 @@ from ballot.errors import InvalidShuffleError, MalformedError
 from ballot.protocol import shuffle as subject
 from ballot.protocol.elgamal import decrypt, encrypt
 from ballot.protocol.group import ONE, G, Point, Q, SeededRng, get_generator
-from ballot.protocol.messages import Ciphertext, Shuffle, ShuffleProof
+from ballot.protocol.messages import Ciphertext, DeferredShuffle, EncryptedTally, Shuffle, ShuffleProof
 from ballot.protocol.parallel import map_chunks
 from ballot.protocol.shuffle import (
     check_shuffle,
@@ -26,6 +27,7 @@ from ballot.protocol.shuffle import (
     get_generators,
     get_secondary_generator,
     shuffle_tally,
+    shuffles_hold,
 )
 from ballot.protocol.tally import merge_nh_ciphertexts
 from tests.support.keyholders import MOTION, RANKED, small_election
@@ -215,6 +217,81 @@ def test_shuffles_follow_one_another_and_a_wrong_one_names_its_trustee() -> None
     motion_only = small_election("1", (MOTION,), [[[0, 1, 0]]])
     with pytest.raises(InvalidShuffleError):
         check_shuffle(motion_only.election, motion_only.tally, Shuffle((), ()))
+
+
+def _row_of_shuffles() -> tuple[Any, EncryptedTally, list[Shuffle]]:
+    small = small_election("2", (RANKED, MOTION, RANKED), [[[1, 2, 3], [0, 1, 0], [0, 0, 1]], [[0, 0, 0], [1, 0, 0], [1, 2, 0]]])
+    tally, shuffles = small.tally, []
+    for seed in (b"1", b"2", b"3"):
+        shuffles.append(shuffle_tally(small.election, tally, SeededRng(seed)))
+        tally = merge_nh_ciphertexts(small.election, tally, shuffles[-1].ciphertexts)
+    return small.election, small.tally, shuffles
+
+
+def test_shuffles_are_checked_in_one_go() -> None:
+    election, tally, shuffles = _row_of_shuffles()
+    for count in (1, 2, 3):
+        assert shuffles_hold(election, tally, shuffles[:count], SeededRng(b"weights"))
+    deferred = [DeferredShuffle.parse(shuffle.to_bytes()) for shuffle in shuffles]
+    assert shuffles_hold(election, tally, deferred, SeededRng(b"weights"))
+    assert [s.to_bytes() for s in shuffles] == [s.to_bytes() for s in deferred]
+
+
+@pytest.mark.parametrize("name", BENDS)
+def test_one_bent_value_in_any_shuffle_fails_them_all(name: str) -> None:
+    election, tally, shuffles = _row_of_shuffles()
+    for i in range(3):
+        for question in range(2):
+            proofs = list(shuffles[i].proofs)
+            proofs[question] = BENDS[name](proofs[question])
+            bent = [*shuffles[:i], replace(shuffles[i], proofs=tuple(proofs)), *shuffles[i + 1 :]]
+            assert not shuffles_hold(election, tally, bent, SeededRng(b"weights"))
+
+
+def test_two_equations_that_are_wrong_by_opposite_amounts_do_not_hide_each_other() -> None:
+    election, tally, shuffles = _row_of_shuffles()
+
+    def by(shuffle: Shuffle, factor: Point) -> Shuffle:
+        proof = shuffle.proofs[0]
+        return replace(shuffle, proofs=(replace(proof, t=(proof.t[0] * factor, proof.t[1] / factor, *proof.t[2:])), shuffle.proofs[1]))
+
+    assert not shuffles_hold(election, tally, [by(shuffles[0], G), *shuffles[1:]], SeededRng(b"weights"))
+    assert not shuffles_hold(election, tally, [by(shuffles[0], G), by(shuffles[1], ONE / G), shuffles[2]], SeededRng(b"weights"))
+
+
+def test_shuffles_out_of_order_left_out_or_of_another_shape_do_not_hold() -> None:
+    election, tally, (first, second, third) = _row_of_shuffles()
+    rng = SeededRng(b"weights")
+    for wrong in (
+        [first, third],
+        [second, first, third],
+        [first, first],
+        [Shuffle((), ())],
+        [Shuffle(first.ciphertexts[:1], first.proofs[:1])],
+        [Shuffle(first.ciphertexts, first.proofs[:1])],
+        [Shuffle((first.ciphertexts[0][:1], first.ciphertexts[1]), first.proofs)],
+        [Shuffle(first.ciphertexts[::-1], first.proofs[::-1])],
+    ):
+        assert not shuffles_hold(election, tally, wrong, rng)
+    motion_only = small_election("1", (MOTION,), [[[0, 1, 0]]])
+    assert not shuffles_hold(motion_only.election, motion_only.tally, [Shuffle((), ())], rng)
+
+
+def test_a_point_outside_the_group_in_any_field_of_a_deferred_shuffle_does_not_hold() -> None:
+    """Each point, plus the point of order 2: to the proof's equations an even exponent makes it look sound."""
+    from nacl.bindings import crypto_core_ed25519_add
+
+    election, tally, (first, *_) = _row_of_shuffles()
+    order_two = (2**255 - 20).to_bytes(32, "little")
+    text = first.to_bytes().decode()
+    points = set(re.findall(r"(?<=\")[0-9a-f]{64}(?=\")", text))
+    assert 2 * (5 * 2 + 5) == len(points)  # two questions: five points for each of two ciphertexts, five for the proof
+    for point in points:
+        mixed = crypto_core_ed25519_add(bytes.fromhex(point)[::-1], order_two)[::-1].hex()
+        data = text.replace(point, mixed).encode()
+        with pytest.raises(MalformedError):
+            Shuffle.parse(data)
+        assert not shuffles_hold(election, tally, [DeferredShuffle.parse(data)], SeededRng(b"weights"))
 
 
 @given(st.data())

@@ -169,7 +169,7 @@ def broken(*_: Any, **__: Any) -> Any:
 CHECKS = [
     (verify_module, "check_trustees"),
     (verify_module, "split_description"),
-    (verify_module, "check_shuffle"),
+    (verify_module, "shuffles_hold"),
     (verify_module, "merge_nh_ciphertexts"),
     (verify_module, "check_partial_decryption"),
     (verify_module, "check_companion"),
