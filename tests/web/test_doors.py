@@ -27,9 +27,9 @@ TABLE = (
     (
         EVERYBODY,
         """static board.front board.how board.election board.ballot_box board.check board.result board.rankings_file board.archive
-        board.count_file board.companion board.checkpoint board.checkpoint_key board.show_journal board.journal_file board.roll_leaves api.archive_header
-        api.last_event api.one_object api.election api.trustees api.credentials api.archive api.companion officer.sign_in
-        officer.ask_for_link officer.mailed_code officer.use_mailed_code trustee_api.welcome""",
+        board.count_file board.companion board.checkpoint board.checkpoint_key board.show_journal board.journal_file
+        board.roll_leaves api.archive_header api.last_event api.one_object api.election api.trustees api.credentials api.archive
+        api.companion officer.sign_in officer.ask_for_link officer.mailed_code officer.use_mailed_code trustee_api.welcome""",
     ),
     # between the mailed code and the six digits, and after
     (
@@ -79,11 +79,9 @@ def places(site: Site, returning_officer: Visitor) -> dict[str, str]:
             id="A" * 22, meeting_id=meeting, act="void", subject=uuid, asked_by="x", asked_at=now, expires_at=now.replace(year=2030)
         )
         db.add(approval)
-    return {
-        "uuid": uuid, "meeting_id": meeting, "handle": handle.handle, "approval_id": "A" * 22, "number": "1", "owner": "1",
-        "kind": "motion",        "object_hash": "0" * 64, "filename": "style.css", "message_id": "nobody", "message": "cert", "word": "lock",
-        "form": "csv",
-    }  # fmt: skip
+    words = {"kind": "motion", "filename": "style.css", "message_id": "nobody", "message": "cert", "word": "lock", "form": "csv"}
+    numbers = {"number": "1", "owner": "1", "object_hash": "0" * 64}
+    return {"uuid": uuid, "meeting_id": meeting, "handle": handle.handle, "approval_id": "A" * 22, **words, **numbers}
 
 
 def address(rule: Rule, places: dict[str, str]) -> str:
