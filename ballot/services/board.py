@@ -68,15 +68,15 @@ class Setup:
 def load_setup(database: Database, election_uuid: str) -> Setup:
     """The locked election, parsed once in each process.
 
-    Raises: NotFoundError: no such election, or it is still a draft.
+    Raises: NotFoundError: no such election, or it is still a draft; BoardDamagedError: its stored text was changed.
     """
     known = database.setups.get(election_uuid)
     if isinstance(known, Setup):
         return known
     with database.read() as session:
-        data = SetupData.parse(object_bytes(session, election_uuid, _payload(session, election_uuid, 0)))
-        election = messages.Election.parse(object_bytes(session, election_uuid, data.election))
-        trustees = messages.Trustees.parse(object_bytes(session, election_uuid, data.trustees))
+        data = SetupData.parse(checked_object(session, election_uuid, _payload(session, election_uuid, 0)))
+        election = messages.Election.parse(checked_object(session, election_uuid, data.election))
+        trustees = messages.Trustees.parse(checked_object(session, election_uuid, data.trustees))
         row = session.get_one(Election, election_uuid)
     description, declarations = split_description(election.description)
     setup = Setup(election, trustees, check_trustees(trustees), description, declarations, row.meeting_id, data)
@@ -387,6 +387,14 @@ def object_bytes(session: Session, election_uuid: str, object_hash: str) -> byte
     if found is None:
         raise NotFoundError("There is no such object on this election's board.")
     return found
+
+
+def checked_object(session: Session, election_uuid: str, object_hash: str) -> bytes:
+    """As `object_bytes`, after comparing it with its hash. Raises: NotFoundError, BoardDamagedError."""
+    content = object_bytes(session, election_uuid, object_hash)
+    if sha256_hex(content) != object_hash:
+        raise BoardDamagedError(f"The object {object_hash[:16]}… was changed in the database.", height=0, object_hash=object_hash)
+    return content
 
 
 def event_at(session: Session, election_uuid: str, height: int) -> Event:

@@ -20,6 +20,7 @@ from alembic.config import Config as AlembicConfig
 from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel import Session
 
 from ballot.errors import ConfigurationError, UnavailableError
@@ -166,7 +167,9 @@ def translated() -> Iterator[None]:
     """A database that is down, locked for too long or full becomes `UnavailableError`; bugs stay what they are."""
     try:
         yield
-    except (OperationalError, DBAPIError) as error:
-        if isinstance(error, OperationalError) or error.connection_invalidated:
+    except (OperationalError, PoolTimeoutError) as error:
+        raise UnavailableError(_NOT_RECORDED) from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
             raise UnavailableError(_NOT_RECORDED) from error
         raise

@@ -527,9 +527,9 @@ def outcome(database: Database, election_uuid: str) -> Published:
         if election_of(session, election_uuid).state is not ElectionState.PUBLISHED:
             raise NotFoundError("There is no result yet.")
         payloads = dict(_events(session, election_uuid))
-        result = Result.parse(_checked_object(session, election_uuid, payloads["Result"]))
-        sized = SizedEncryptedTally.parse(_checked_object(session, election_uuid, payloads["EncryptedTally"]))
-        credentials = PublicCredentials.parse(_checked_object(session, election_uuid, setup.data.credentials))
+        result = Result.parse(board.checked_object(session, election_uuid, payloads["Result"]))
+        sized = SizedEncryptedTally.parse(board.checked_object(session, election_uuid, payloads["EncryptedTally"]))
+        credentials = PublicCredentials.parse(board.checked_object(session, election_uuid, setup.data.credentials))
     declared = setup.declarations
     rules: Sequence[dict[str, Any]] = declared.rules if declared is not None and declared.rules else [{}] * len(result.result)
     outcomes = [
@@ -538,13 +538,6 @@ def outcome(database: Database, election_uuid: str) -> Published:
     published = Published(setup.election, sized.num_tallied, len(credentials.entries), tuple(outcomes))
     database.setups[f"outcome|{election_uuid}"] = published
     return published
-
-
-def _checked_object(session: Session, election_uuid: str, digest: str) -> bytes:
-    content = board.object_bytes(session, election_uuid, digest)
-    if messages.sha256_hex(content) != digest:
-        raise BoardDamagedError(f"The object {digest[:16]}… was changed in the database.", height=0, object_hash=digest)
-    return content
 
 
 def _question_outcome(question: Question, rule: dict[str, Any], row: Sequence[Any]) -> QuestionOutcome:

@@ -167,3 +167,15 @@ def test_a_swapped_tally_or_share_stops_the_result(full_box: Full) -> None:
     with pytest.raises(BoardDamagedError) as caught:
         tally.accept_shuffle(world.database, uuid, 2, b"{}", world.now)
     assert 8 == caught.value.height
+
+
+def test_a_swapped_election_text_is_not_served_to_anybody(full_box: Full) -> None:
+    world, uuid, _, _ = full_box
+    setup = board.load_setup(world.database, uuid)
+    other = setup.election.to_bytes().replace(b"Motion 1: affiliate", b"Motion 1: dissolve!")
+    with world.database.write_connection() as connection:
+        connection.execute(update(obj).where(obj.c.election_uuid == uuid, obj.c.hash == setup.data.election).values(content=other))
+    world.database.setups.clear()
+    with pytest.raises(BoardDamagedError) as caught:
+        board.load_setup(world.database, uuid)
+    assert setup.data.election == caught.value.object_hash
