@@ -23,7 +23,6 @@ from typing import Any, Literal
 from ballot.errors import CountError, InfeasibleConstraintError, MalformedError
 
 Rounding = Literal["up", "down", "half-up"]
-MAX_PATTERNS = 500
 
 
 @dataclass(frozen=True)
@@ -137,61 +136,179 @@ def pattern(limits: Sequence[Limit], person: int) -> int:
     return sum(1 << index for index, limit in enumerate(limits) if person in limit.members)
 
 
-def _witness(question: _Question) -> dict[int, int] | None:
-    """How many to take of each pattern so that every limit is met, or None: depth first, remembering what failed."""
-    available, number = question.available, len(question.needs)
-    if question.places < 0 or any(room < 0 for room in question.rooms):
-        return None
-    if len(available) > MAX_PATTERNS:
-        raise CountError(f"The candidates belong to more than {MAX_PATTERNS} different combinations of groups.")
-    # What the patterns from here on could still add, in all and to each limit.
-    left_all = [0] * (len(available) + 1)
-    left_by = [(0,) * number] * (len(available) + 1)
-    for index in range(len(available) - 1, -1, -1):
-        bits, count = available[index]
-        left_all[index] = left_all[index + 1] + count
-        left_by[index] = tuple(left_by[index + 1][i] + (count if bits >> i & 1 else 0) for i in range(number))
-    failed: set[tuple[int, int, tuple[int, ...], tuple[int, ...]]] = set()
+class _Search:
+    """A search for how many to take of each pattern: bounds are drawn as tight as every limit allows, then one is split.
 
-    def search(index: int, places: int, needs: tuple[int, ...], rooms: tuple[int, ...]) -> dict[int, int] | None:
-        if places > left_all[index] or any(need > places or need > left for need, left in zip(needs, left_by[index], strict=True)):
-            return None
-        if index == len(available):
-            return {}
-        key = (index, places, needs, rooms)
-        if key in failed:
-            return None
-        bits, count = available[index]
-        most = min([count, places, *(rooms[i] for i in range(number) if bits >> i & 1)])
-        for take in range(most, -1, -1):
-            rest = search(
-                index + 1,
-                places - take,
-                tuple(max(0, need - take) if bits >> i & 1 else need for i, need in enumerate(needs)),
-                tuple(min(places - take, room - take if bits >> i & 1 else room) for i, room in enumerate(rooms)),
+    Between splits the limits are weighed against each other: if, for some weights, even the best choice of the right size falls
+    short of what the limits ask for together, no choice meets them all. The weights grow where the best choice falls short, so
+    either such a proof is found, or often a choice that meets everything. All of it in whole numbers.
+    """
+
+    def __init__(self, question: _Question) -> None:
+        self.bits = [bits for bits, _ in question.available]
+        self.places = question.places
+        everybody = list(range(len(self.bits)))
+        self.rows = [(everybody, question.places, question.places)]
+        for index, (need, room) in enumerate(zip(question.needs, question.rooms, strict=True)):
+            members = [place for place in everybody if self.bits[place] >> index & 1]
+            if need > 0 or room < question.places:
+                self.rows.append((members, need, room))
+        self.touching = [[row for row, (members, _, _) in enumerate(self.rows) if place in members] for place in everybody]
+        self.weights = [0] * len(self.rows)
+
+    def run(self, high: list[int]) -> list[int] | None:
+        """Numbers that meet every row, or None if there are none: depth first, splitting where most limits meet.
+
+        Raises:
+            CountError: a very long search did not decide.
+        """
+        pending: list[tuple[list[int], list[int], Collection[int]]] = [([0] * len(high), list(high), range(len(self.rows)))]
+        for _ in range(_MOST_SPLITS):
+            if not pending:
+                return None
+            low, high, rows = pending.pop()
+            if not self._tighten(low, high, rows):
+                continue
+            possible, found = self._weigh(low, high)
+            if found is not None:
+                return found
+            if not possible:
+                continue
+            # Something is open, or the only choice would have met every row.
+            place = max(
+                (place for place in range(len(low)) if low[place] < high[place]),
+                key=lambda one, low=low, high=high: (len(self.touching[one]), high[one] - low[one], -one),  # type: ignore[misc]
             )
-            if rest is not None:
-                return {bits: take, **rest}
-        failed.add(key)
+            middle = (low[place] + high[place]) // 2
+            lower, upper = list(high), list(low)
+            lower[place], upper[place] = middle, middle + 1
+            pending.append((list(low), lower, self.touching[place]))
+            pending.append((upper, list(high), self.touching[place]))
+        raise CountError("The constraints overlap too much to be decided exactly; use fewer groups.")
+
+    def nearby(self, high: list[int], start: list[int]) -> list[int] | None:
+        """Numbers that meet every row, found by exchanging one for one where that helps most; None proves nothing."""
+        now = list(start)
+        sums = [sum([now[place] for place in members]) for members, _, _ in self.rows]
+        inside = [set(touching) for touching in self.touching]
+        resting: dict[int, int] = {}
+        for step in range(_EXCHANGES):
+            lacks = [self._lack(row, total) for row, total in enumerate(sums)]
+            if not any(lacks):
+                return now
+            best: tuple[int, int, int] | None = None
+            for out in [place for place, number in enumerate(now) if number and resting.get(place, 0) <= step]:
+                for into in [place for place, most in enumerate(high) if now[place] < most and place != out]:
+                    change = sum([self._lack(row, sums[row] - 1) - lacks[row] for row in inside[out] - inside[into]])
+                    change += sum([self._lack(row, sums[row] + 1) - lacks[row] for row in inside[into] - inside[out]])
+                    if best is None or (change, out, into) < best:
+                        best = (change, out, into)
+            if best is None:
+                return None
+            _, out, into = best
+            now[out] -= 1
+            now[into] += 1
+            resting[into] = step + 4
+            for row in inside[out] - inside[into]:
+                sums[row] -= 1
+            for row in inside[into] - inside[out]:
+                sums[row] += 1
         return None
 
-    return search(0, question.places, question.needs, question.rooms)
+    def _lack(self, row: int, total: int) -> int:
+        _, least, most = self.rows[row]
+        return least - total if total < least else max(0, total - most)
+
+    def _tighten(self, low: list[int], high: list[int], rows: Collection[int]) -> bool:
+        """Draw the bounds as tight as these rows, and what they touch, allow; False when a row cannot be met."""
+        waiting = set(rows)
+        while waiting:
+            members, least, most = self.rows[waiting.pop()]
+            low_sum = sum([low[place] for place in members])
+            high_sum = sum([high[place] for place in members])
+            if low_sum > most or high_sum < least:
+                return False
+            for place in members:
+                top = min(high[place], most - low_sum + low[place])
+                bottom = max(low[place], least - high_sum + high[place])
+                if top < high[place] or bottom > low[place]:
+                    low_sum += bottom - low[place]
+                    high_sum -= high[place] - top
+                    low[place], high[place] = bottom, top
+                    waiting.update(self.touching[place])
+                    if bottom > top:
+                        return False
+        return True
+
+    def _weigh(self, low: list[int], high: list[int]) -> tuple[bool, list[int] | None]:
+        """(False, None): proved impossible within these bounds; (True, numbers): met; (True, None): not known yet."""
+        rounds = _ROUNDS if any(a < b for a, b in zip(low, high, strict=True)) else 1
+        for _ in range(rounds):
+            scores = [sum([self.weights[row] for row in touching]) for touching in self.touching]
+            chosen = list(low)
+            left = self.places - sum(low)
+            for place in sorted(range(len(low)), key=lambda one, scores=scores: -scores[one]):  # type: ignore[misc]
+                take = min(left, high[place] - low[place])
+                chosen[place] += take
+                left -= take
+            reached = sum([score * number for score, number in zip(scores, chosen, strict=True)])
+            asked, met = 0, True
+            for row, (members, least, most) in enumerate(self.rows):
+                weight = self.weights[row]
+                asked += weight * (least if weight > 0 else most)
+                total = sum([chosen[place] for place in members])
+                if total < least:
+                    self.weights[row] += least - total
+                    met = False
+                elif total > most:
+                    self.weights[row] += most - total
+                    met = False
+            if met:
+                return True, chosen
+            if reached < asked:
+                return False, None
+        return rounds > 1, None
+
+
+_MOST_SPLITS, _ROUNDS, _EXCHANGES = 20_000, 30, 20
+
+
+def _witness(question: _Question, hint: Mapping[int, int] | None = None) -> dict[int, int] | None:
+    """How many to take of each pattern so that every limit is met, or None if that is impossible.
+
+    `hint` is a choice that met a question much like this one: worth a short look around before the search.
+
+    Raises:
+        CountError: the groups overlap so much that a very long search did not decide.
+    """
+    high = [count for _, count in question.available]
+    if question.places < 0 or question.places > sum(high) or any(room < 0 for room in question.rooms):
+        return None
+    search = _Search(question)
+    found = None
+    if hint is not None:
+        start = [min(most, hint.get(bits, 0)) for bits, most in question.available]
+        for place, most in enumerate(high):
+            change = question.places - sum(start)
+            start[place] += min(change, most - start[place]) if change > 0 else max(change, -start[place])
+        found = search.nearby(high, start)
+    if found is None:
+        found = search.run(high)
+    return None if found is None else dict(zip(search.bits, found, strict=True))
 
 
 def smallest_unmet(limits: Sequence[Limit], possible: Callable[[Sequence[Limit]], bool]) -> tuple[Limit, ...]:
-    """The fewest limits that cannot be met together (the first such set in the order written)."""
-    # First a set from which nothing can be dropped; then anything smaller.
+    """The fewest limits that cannot be met together (the first such set in the order written); exact up to three."""
+    for size in range(min(3, len(limits)) + 1):
+        for subset in combinations(limits, size):
+            if not possible(subset):
+                return subset
+    # More than three together: a set from which nothing can be dropped, which need not be the smallest.
     core = list(limits)
     for limit in limits:
         without = [other for other in core if other is not limit]
         if not possible(without):
             core = without
-    for size in range(len(core)):
-        if size > 3:  # beyond three limits the search for a smaller set is not worth its time
-            break
-        for subset in combinations(limits, size):
-            if not possible(subset):
-                return subset
     return tuple(core)
 
 
@@ -266,6 +383,10 @@ class Guard:
         # RON is nobody, so it is in no group, whatever a file says.
         self.limits = tuple(replace(limit, members=limit.members & self.people) for limit in limits)
         self.empty = empty
+        self._committees: list[dict[int, int]] = []
+        """Whole committees, by pattern, that were possible at the last review: a memory that saves searches, nothing else."""
+        self._known_for = 0
+        self._most = -1
 
     def review(self, elected: Collection[int], continuing: Collection[int], places: int, taken_by_ron: int = 0) -> Verdict:
         """The state of every continuing candidate. `places` are the seats still to be filled in this count."""
@@ -273,20 +394,27 @@ class Guard:
         if not self.limits or not people:
             return Verdict({}, {})
         fill = min(places, len(people))
-        spare = self._spare(elected, people, fill, self.empty + taken_by_ron + places - fill)
-        whole = _witness(_Question.of(self.limits, elected, people, fill, spare))
-        if whole is None:
-            raise CountError("The constraints can no longer be met: somebody must have withdrawn during the count.")
-        witnesses = [whole]
+        most = self.empty + taken_by_ron + places - fill
         alike: dict[int, list[int]] = {}
         for person in sorted(people):
             alike.setdefault(pattern(self.limits, person), []).append(person)
+        held: dict[int, int] = {}
+        for person in self.people.intersection(elected):
+            bits = pattern(self.limits, person)
+            held[bits] = held.get(bits, 0) + 1
+        witnesses = self._remembered(held, alike, fill, most)
+        spare = self._known_for if witnesses else self._spare(elected, people, fill, most)
+        if not witnesses:
+            whole = _witness(_Question.of(self.limits, elected, people, fill, spare))
+            if whole is None:
+                raise CountError("The constraints can no longer be met: somebody must have withdrawn during the count.")
+            witnesses = [whole]
         doomed: dict[int, tuple[str, ...]] = {}
         guarded: dict[int, tuple[str, ...]] = {}
         for bits, persons in alike.items():
             one = persons[0]
             if not any(witness.get(bits, 0) for witness in witnesses):
-                found = _witness(_Question.of(self.limits, {*elected, one}, people - {one}, fill - 1, spare))
+                found = _witness(_Question.of(self.limits, {*elected, one}, people - {one}, fill - 1, spare), witnesses[0])
                 if found is None:
                     reason = self._reason(
                         lambda some, one=one: can_fill(some, {*elected, one}, people - {one}, fill - 1, spare)  # type: ignore[misc]
@@ -295,13 +423,29 @@ class Guard:
                     continue
                 witnesses.append({**found, bits: found.get(bits, 0) + 1})
             if all(witness.get(bits, 0) == len(persons) for witness in witnesses):
-                found = _witness(_Question.of(self.limits, elected, people - {one}, fill, spare))
+                found = _witness(_Question.of(self.limits, elected, people - {one}, fill, spare), witnesses[0])
                 if found is None:
                     reason = self._reason(lambda some, one=one: can_fill(some, elected, people - {one}, fill, spare))  # type: ignore[misc]
                     guarded.update(dict.fromkeys(persons, reason))
                 else:
                     witnesses.append(found)
+        self._committees = [{bits: witness.get(bits, 0) + held.get(bits, 0) for bits in {*witness, *held}} for witness in witnesses]
+        self._known_for = spare
+        self._most = most
         return Verdict(doomed, guarded)
+
+    def _remembered(self, held: dict[int, int], alike: dict[int, list[int]], fill: int, most: int) -> list[dict[int, int]]:
+        """Committees found possible earlier in this count that still are: what each would still take of every pattern."""
+        if most != self._most:
+            return []
+        found = []
+        for committee in self._committees:
+            rest = {bits: number - held.get(bits, 0) for bits, number in committee.items()}
+            for bits, number in held.items():
+                rest.setdefault(bits, -number)
+            if sum(rest.values()) == fill and all(0 <= number <= len(alike.get(bits, ())) for bits, number in rest.items()):
+                found.append(rest)
+        return found
 
     def may_exclude(
         self, group: Collection[int], elected: Collection[int], continuing: Collection[int], places: int, taken_by_ron: int = 0
