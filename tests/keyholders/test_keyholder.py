@@ -49,7 +49,7 @@ def test_a_file_name_says_which_ballot_and_whose_key() -> None:
 
 
 @pytest.mark.parametrize(("kind", "about", "secret"), [
-    ("mail merge", {}, b"{}"),
+    ("mail merge", {"election": "SmaLLe1ection1", "owner": "1", "holder": "A", "key": "single"}, b'{"private_key":"5"}'),
     (KIND, {}, b"{}"),
     (KIND, {"election": "x", "owner": "1", "holder": "A", "key": "single"}, b'{"private_key":"5"}'),
     (KIND, {"election": "SmaLLe1ection1", "owner": "x", "holder": "A", "key": "single"}, b'{"private_key":"5"}'),
