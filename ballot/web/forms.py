@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask_wtf import FlaskForm
-from wtforms import DateField, Field, StringField, TextAreaField, ValidationError
+from wtforms import DateField, Field, StringField, TextAreaField, TimeField, ValidationError
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length
 
@@ -69,6 +69,28 @@ class _Day(DateField):  # type: ignore[misc]  # WTForms has no types
 def day(label: str, *, missing: str, hint: str = "") -> Field:
     """A field for a calendar day."""
     return _Day(label, description=hint, validators=[InputRequired(missing)])
+
+
+class _Time(TimeField):  # type: ignore[misc]  # WTForms has no types
+    def process_formdata(self, valuelist: list[str]) -> None:
+        try:
+            super().process_formdata(valuelist)
+        except ValueError as error:
+            raise ValueError("That is not a time. Write it as 17:00.") from error
+
+
+def clock_time(label: str, *, missing: str) -> Field:
+    """A field for a time of the day."""
+    return _Time(label, validators=[InputRequired(missing)])
+
+
+def moment_of(form: Form, on: str, at: str) -> datetime | None:
+    """The moment in UTC that two valid fields name in UK time, or None with the error in place."""
+    try:
+        return from_uk(form[on].data.isoformat(), form[at].data.strftime("%H:%M"))
+    except ValueError as error:
+        form.put_error(at, f"Choose another time: {error}.")
+        return None
 
 
 def options(pairs: Iterable[tuple[str, str]]) -> list[SelectChoice]:

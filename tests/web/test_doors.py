@@ -47,7 +47,8 @@ TABLE = (
         {RO, DEP},
         """officer.new_meeting officer.make_meeting officer.choose_kind officer.new_election officer.make_election officer.edit_details
         officer.save_details officer.new_question officer.add_question officer.edit_question officer.save_question
-        officer.remove_question officer.name_key_holders officer.new_link officer.act_page officer.do_act officer.begin_tally
+        officer.remove_question officer.name_key_holders officer.new_link officer.act_page officer.do_act
+        officer.later_page officer.close_later officer.begin_tally
         officer.open_practice officer.send_page officer.send officer.remind""",
     ),
     # who sees members' names

@@ -12,7 +12,7 @@ import pytest
 from sqlmodel import select
 
 from ballot.app import Site
-from ballot.models import Election, ElectionState, Meeting, Outbox, RollEntry
+from ballot.models import Election, ElectionState, Electorate, Meeting, Outbox, RollEntry
 from ballot.protocol.ballots import create_ballot
 from ballot.protocol.group import SystemRng
 from ballot.services import board, registrar, tokens
@@ -390,3 +390,32 @@ def test_a_meeting_without_a_name_is_not_made(site: Site, returning_officer: Vis
         assert sentence in text_of(response)
     with site.database.read() as db:
         assert [] == list(db.exec(select(Meeting)))
+
+
+def test_closing_later_takes_a_later_time_and_a_reason(site: Site, meeting: str, returning_officer: Visitor, anybody: Visitor) -> None:
+    uuid = make_ballot(returning_officer, meeting, practice="y")
+    returning_officer.post(f"/officer/e/{uuid}/lock", {"code": returning_officer.digits()})
+    there = f"/officer/e/{uuid}/later"
+    earlier = {"closes_on": "2026-03-19", "closes_at": "17:00", "reason": "The site was down.", "code": "000000"}
+    refused = returning_officer.post(there, earlier)
+    assert "Choose a later time than Friday 20 March 2026 at 5pm" in text_of(refused)
+    assert "The site was down." in refused.get_data(as_text=True)
+    assert "Write down the reason" in text_of(returning_officer.post(there, {**earlier, "reason": ""}))
+    later = {**earlier, "closes_on": "2026-03-21", "code": returning_officer.digits()}
+    assert 303 == returning_officer.post(there, later).status_code
+    with site.database.read() as db:
+        assert datetime(2026, 3, 21, 17, 0, tzinfo=UTC) == db.get_one(Election, uuid).closes_at
+    assert "The site was down." in text_of(anybody.get(f"/m/{meeting}/journal"))
+
+
+def test_tidying_unlinks_members_from_credentials(
+    site: Site, meeting: str, returning_officer: Visitor, new_officer: Callable[..., Visitor]
+) -> None:
+    uuid = make_ballot(returning_officer, meeting, practice="y")
+    returning_officer.post(f"/officer/e/{uuid}/lock", {"code": returning_officer.digits()})
+    returning_officer.post(f"/officer/e/{uuid}/void", {"code": returning_officer.digits(), "reason": "A rehearsal."})
+    deputy = new_officer("deputy")
+    assert "may not do this" in text_of(deputy.post(f"/officer/e/{uuid}/tidy", {"code": deputy.digits()}))
+    assert 303 == returning_officer.post(f"/officer/e/{uuid}/tidy", {"code": returning_officer.digits()}).status_code
+    with site.database.read() as db:
+        assert [] == list(db.exec(select(Electorate)))

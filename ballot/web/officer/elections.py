@@ -10,8 +10,7 @@ from typing import Any
 from flask import abort, redirect, render_template
 from sqlmodel import Session
 from werkzeug.wrappers import Response as AnyResponse
-from wtforms import BooleanField, SelectField, TimeField
-from wtforms.validators import InputRequired
+from wtforms import BooleanField, SelectField
 
 from ballot.errors import BallotError
 from ballot.models import Election, ElectionState, Meeting, Roll, Trustee
@@ -22,7 +21,7 @@ from ballot.services.lifecycle import ElectionDraft
 from ballot.services.trustees import Person
 from ballot.web import site
 from ballot.web.access import CONDUCT, OFFICERS, open_to
-from ballot.web.forms import UK, Form, day, from_uk, line, lines_of, options, text
+from ballot.web.forms import UK, Form, clock_time, day, line, lines_of, moment_of, options, text
 from ballot.web.officer import bp
 from ballot.web.officer.common import actor, election_of, meeting_of, rights
 from ballot.web.officer.questions import KINDS, QuestionForm, kind_of
@@ -30,22 +29,14 @@ from ballot.web.rules import effect_words, rule_words
 from ballot.web.words import section
 
 
-class _Time(TimeField):  # type: ignore[misc]  # WTForms has no types
-    def process_formdata(self, valuelist: list[str]) -> None:
-        try:
-            super().process_formdata(valuelist)
-        except ValueError as error:
-            raise ValueError("That is not a time. Write it as 17:00.") from error
-
-
 class DetailsForm(Form):
     name = line("Name of the ballot", hint="Such as “Election of the Treasurer” or “Motions”.", missing="Give the ballot a name")
     description = text("A few words for members", hint="Optional. It stands above the questions.", longest=5000)
     electorate = SelectField("Who can vote?")
     opens_on = day("Voting opens on", missing="Give the day when voting opens")
-    opens_at = _Time("at (UK time)", validators=[InputRequired("Give the time when voting opens")])
+    opens_at = clock_time("at (UK time)", missing="Give the time when voting opens")
     closes_on = day("Voting closes on", missing="Give the day when voting closes")
-    closes_at = _Time("at (UK time)", validators=[InputRequired("Give the time when voting closes")])
+    closes_at = clock_time("at (UK time)", missing="Give the time when voting closes")
     replace = BooleanField(
         "Members can change their vote until voting closes", description="Only the last vote counts. Otherwise a vote is final."
     )
@@ -64,14 +55,8 @@ class DetailsForm(Form):
 
     def times(self) -> tuple[datetime, datetime] | None:
         """Both moments in UTC, or None with the errors in place."""
-        found = []
-        for on, at in (("opens_on", "opens_at"), ("closes_on", "closes_at")):
-            try:
-                found.append(from_uk(self[on].data.isoformat(), self[at].data.strftime("%H:%M")))
-            except ValueError as error:
-                self.put_error(at, f"Choose another time: {error}.")
-                return None
-        return found[0], found[1]
+        opens, closes = moment_of(self, "opens_on", "opens_at"), moment_of(self, "closes_on", "closes_at")
+        return None if opens is None or closes is None else (opens, closes)
 
 
 def _details(election: Election) -> dict[str, Any]:

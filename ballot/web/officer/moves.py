@@ -17,10 +17,11 @@ from ballot.errors import BallotError, NotFoundError
 from ballot.models import Approval, Election, ElectionState, Meeting, Officer, Roll
 from ballot.services import approvals, invitations, lifecycle, registrar, tally, trustees
 from ballot.services.approvals import Need
+from ballot.services.clock import spoken
 from ballot.services.journal import Actor
 from ballot.web import site
 from ballot.web.access import CONDUCT, KEEP_ROLL, OFFICERS, open_to
-from ballot.web.forms import text
+from ballot.web.forms import clock_time, day, moment_of, text
 from ballot.web.officer import bp
 from ballot.web.officer.common import CodeForm, actor, code_is_right, election_of, meeting_of, rights
 from ballot.web.officer.elections import with_words
@@ -65,6 +66,10 @@ def _void(uuid: str, who: Actor, now: datetime, reason: str, approval: str | Non
         lifecycle.void(db, uuid, reason, who, now, approval=approval)
 
 
+def _tidy(uuid: str, who: Actor, now: datetime, _reason: str, _approval: str | None) -> None:
+    lifecycle.tidy(site().database, uuid, who, now)
+
+
 def _early(election: Election, now: datetime) -> bool:
     return now < election.closes_at
 
@@ -91,6 +96,7 @@ ACTS = {
         reason=lambda _e, _n: True,
         danger=True,
     ),
+    "tidy": Act("Delete who voted with which code", "Delete it", frozenset({_S.PUBLISHED, _S.VOID}), _tidy, danger=True),
 }
 
 
@@ -157,6 +163,7 @@ def _page(db: Session, uuid: str, word: str, form: ActForm) -> str:
     if word == "lock":
         roll_row = db.get(Roll, meeting.id)
         more = {
+            "warnings": lifecycle.warnings(db, uuid) if roll_row is not None else [],
             "obstacles": lifecycle.obstacles(db, uuid, now) if election.state is ElectionState.DRAFT else [],
             "voters": len(registrar.electorate(db, election)) if roll_row is not None else 0,
             "trustees": trustees.trustees_of(db, uuid),
@@ -179,14 +186,14 @@ def _page(db: Session, uuid: str, word: str, form: ActForm) -> str:
     )
 
 
-@bp.get("/e/<base58:uuid>/<any(lock,open,close,publish,void):word>")
+@bp.get("/e/<base58:uuid>/<any(lock,open,close,publish,void,tidy):word>")
 @open_to(*CONDUCT)
 def act_page(uuid: str, word: str) -> str:
     with site().database.read() as db:
         return _page(db, uuid, word, ActForm(formdata=None))
 
 
-@bp.post("/e/<base58:uuid>/<any(lock,open,close,publish,void):word>")
+@bp.post("/e/<base58:uuid>/<any(lock,open,close,publish,void,tidy):word>")
 @open_to(*CONDUCT)
 def do_act(uuid: str, word: str) -> AnyResponse | tuple[str, int]:
     act, now, form = ACTS[word], site().clock.now(), ActForm()
@@ -215,6 +222,65 @@ def do_act(uuid: str, word: str) -> AnyResponse | tuple[str, int]:
             form.put_error("code", str(error))
     with site().database.read() as db:
         return _page(db, uuid, word, form), 422
+
+
+# --- closing later ----------------------------------------------------------------------------------------------
+
+
+class LaterForm(CodeForm):
+    closes_on = day("Voting closes on", missing="Give the new day")
+    closes_at = clock_time("at (UK time)", missing="Give the new time")
+    reason = text("Reason", hint="Members will read it.", missing="Write down the reason. Members will read it.", longest=1000)
+
+
+def _later_page(db: Session, uuid: str, form: LaterForm) -> str:
+    election = election_of(db, uuid)
+    meeting = meeting_of(db, election.meeting_id)
+    second = second_of(db, meeting, Need.POSTPONE, uuid, site().clock.now(), practice=election.practice)
+    if second.approval is not None and form.reason.data is None:
+        form.reason.data = second.approval.reason
+    possible = election.state in {_S.LOCKED, _S.OPEN}
+    return render_template("officer/later.html", election=election, form=form, second=second, possible=possible, **rights())
+
+
+@bp.get("/e/<base58:uuid>/later")
+@open_to(*CONDUCT)
+def later_page(uuid: str) -> str:
+    with site().database.read() as db:
+        return _later_page(db, uuid, LaterForm(formdata=None))
+
+
+@bp.post("/e/<base58:uuid>/later")
+@open_to(*CONDUCT)
+def close_later(uuid: str) -> AnyResponse | tuple[str, int]:
+    """Voting closes later than announced, with a public reason and two people. The second one types the new time too."""
+    form, now = LaterForm(), site().clock.now()
+    with site().database.read() as db:
+        election = election_of(db, uuid)
+        second = second_of(db, meeting_of(db, election.meeting_id), Need.POSTPONE, uuid, now, practice=election.practice)
+    valid = form.validate()
+    closes = moment_of(form, "closes_on", "closes_at") if valid else None
+    if closes is not None and second.wanted and second.mine and not second.given:
+        form.put_error("code", "A second officer has to agree first. Ask them to sign in and open “My ballots”.")
+        closes = None
+    if closes is not None and closes <= election.closes_at:
+        form.put_error("closes_on", f"Choose a later time than {spoken(election.closes_at)}.")
+        closes = None
+    if closes is not None and code_is_right(form):
+        wanted = closes
+
+        def do(approval: str | None) -> None:
+            with site().database.write() as db:
+                lifecycle.postpone_close(db, uuid, wanted, form.reason.data, actor(), now, approval=approval)
+
+        try:
+            reason = f"{form.reason.data} (New close: {spoken(wanted)}.)"
+            agree_and_do(second, election.meeting_id, Need.POSTPONE, uuid, reason, do)
+            return redirect(f"/officer/e/{uuid}", code=303)
+        except BallotError as error:
+            form.put_error("closes_on", str(error))
+    with site().database.read() as db:
+        return _later_page(db, uuid, form), 422
 
 
 # --- the count --------------------------------------------------------------------------------------------------
