@@ -393,6 +393,7 @@ class Guard:
         people = self.people.intersection(continuing)
         if not self.limits or not people:
             return Verdict({}, {})
+        ron_stands = not self.people.issuperset(continuing)
         fill = min(places, len(people))
         most = self.empty + taken_by_ron + places - fill
         alike: dict[int, list[int]] = {}
@@ -423,11 +424,15 @@ class Guard:
                     continue
                 witnesses.append({**found, bits: found.get(bits, 0) + 1})
             if all(witness.get(bits, 0) == len(persons) for witness in witnesses):
-                found = _witness(_Question.of(self.limits, elected, people - {one}, fill, spare), witnesses[0])
+                # While RON stands nobody is guarded only because the seats could not be filled without them.
+                rest = min(fill, len(people) - 1) if ron_stands else fill
+                found = _witness(_Question.of(self.limits, elected, people - {one}, rest, spare), witnesses[0])
                 if found is None:
-                    reason = self._reason(lambda some, one=one: can_fill(some, elected, people - {one}, fill, spare))  # type: ignore[misc]
+                    reason = self._reason(
+                        lambda some, one=one, rest=rest: can_fill(some, elected, people - {one}, rest, spare)  # type: ignore[misc]
+                    )
                     guarded.update(dict.fromkeys(persons, reason))
-                else:
+                elif rest == fill:
                     witnesses.append(found)
         self._committees = [{bits: witness.get(bits, 0) + held.get(bits, 0) for bits in {*witness, *held}} for witness in witnesses]
         self._known_for = spare
@@ -456,7 +461,9 @@ class Guard:
             return True
         left = people.difference(group)
         fill = min(places, len(people))
-        return can_fill(self.limits, elected, left, fill, self._spare(elected, people, fill, self.empty + taken_by_ron + places - fill))
+        spare = self._spare(elected, people, fill, self.empty + taken_by_ron + places - fill)
+        rest = fill if self.people.issuperset(continuing) else min(fill, len(left))
+        return can_fill(self.limits, elected, left, rest, spare)
 
     def shortfalls(self, elected: Collection[int], unfilled: int) -> tuple[str, ...]:
         """Which unfilled places are to be re-opened for whom; empty when every minimum is met."""

@@ -109,7 +109,8 @@ def test_sentences_name_ties_lots_guards_and_doom() -> None:
     profile = Profile(("A", "B", "C", "D"), ((40, (0,)), (35, (1,)), (10, (2,)), (10, (3,))), 2)
     text = " ".join(sentences(count("scottish-2011", profile, 2, constraints=rules)))
     assert "D must now be elected (constraint: at least 1 of group “young”) and is guarded" in text
-    assert "B and C can no longer be elected (constraint: at least 1 of group “young”) and are excluded" in text
+    assert "B can no longer be elected (constraint: at most 1 of group “men”) and is excluded" in text
+    assert "C can no longer be elected (constraint: at least 1 of group “young”) and is excluded" in text
     assert "B has the quota but cannot be elected under the constraints" in text
     tied = count("av", Profile(("A", "B", "C"), ((3, (0,)), (2, (1,)), (2, (2,))), 1), 1, lot=LotOrder.typed((0, 1, 2), 3))
     assert "B and C have equal votes and C is the one to be excluded, by lot (rule 5)" in " ".join(sentences(tied))

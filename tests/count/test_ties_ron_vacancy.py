@@ -163,6 +163,17 @@ def test_ron_is_never_guarded_or_doomed() -> None:
     assert not named & {4, 5}
 
 
+@pytest.mark.parametrize("rule", ["scottish-2011", "ers97", "meek", "meek-nz"])
+def test_nobody_is_guarded_against_ron_only_to_fill_the_seats(rule: str) -> None:
+    from ballot.count.constraints import Bound, Constraints
+
+    rules = Constraints((("women", frozenset({0})),), (Bound("women", "at_least", Fraction(1)),))
+    record = count(rule, profile([(50, (0,)), (5, (1,)), (20, (2,))], 2, 3), 2, ron=2, constraints=rules)
+    assert (0,) == record.winners
+    assert 1 == record.unfilled
+    assert () == record.reopened
+
+
 def test_places_are_reopened_for_whom_ron_kept_out() -> None:
     from ballot.count.constraints import Bound, Constraints
 

@@ -278,6 +278,7 @@ class _Count:
                 self.quota = lowered
                 self.ledger.say("quota", "5.4.8", votes=lowered)
         self._elect("5.4.9")
+        self._fill_last()
         self._record("exclusion", rule, label, sources, tuple(transfers), value)
 
     # --- stages and papers -------------------------------------------------------------------------------------
@@ -287,11 +288,15 @@ class _Count:
     ) -> None:
         self.big_stage += 1
         self._elect("5.1.7" if kind == "first" else "5.3.13")
+        self._fill_last()
+        self._record(kind, rule, str(self.big_stage), sources, tuple(transfers or ()), value)
+
+    def _fill_last(self) -> None:
+        """5.5.1 where an election has doomed others, so that as many continue as there are places left."""
         ledger = self.ledger
         if not ledger.done and len(ledger.continuing) <= ledger.vacancies:
             left = sorted(ledger.continuing, key=lambda candidate: (-self.votes[candidate], candidate))
             ledger.elect_all(left, "5.5.1", "last-vacancies")
-        self._record(kind, rule, str(self.big_stage), sources, tuple(transfers or ()), value)
 
     def _record(
         self, kind: StageKind, rule: str, label: str, sources: tuple[int, ...], transfers: tuple[Transfer, ...], value: int | None
