@@ -9,7 +9,8 @@ the same bytes on every machine. The doors into this package:
 - `ballot.count.blt.read_blt` and `write_blt` read and write papers; `ballot.count.papers.profile_from_rankings` takes
   decrypted rankings, counting what is no ranking as invalid.
 - `ballot.count.rules.motion.decide` decides a motion; `ballot.count.rules.approval.count_totals` takes decrypted totals.
-- `ballot.count.ties.LotOrder` is the order for lots: `.from_seed(public bytes, names)` or `.typed(order, number)`.
+- `ballot.count.ties.LotOrder` is the order for lots: `.from_seed(seed, names)`, with `ties.public_seed(hashes)` for a seed from
+  an archive, or `.typed(order, number)`.
 - `ballot.count.constraints.parse_constraints` reads quota places; `settle` refuses an infeasible set at nomination.
 - `ballot.count.draw` turns a record into a table, sentences, bars, a Sankey diagram, CSV.
 

@@ -123,7 +123,8 @@ class Ledger:
         while not self.done:
             verdict = guard.review(self.elected, self.continuing, self.vacancies, self.contest.ron_taken(self.elected))
             for candidate, limits in sorted(verdict.guarded.items()):
-                if candidate not in self.guarded:
+                # Without limits they are only the last who can fill the seats, which is no act of a constraint.
+                if limits and candidate not in self.guarded:
                     self.say("guarded", "constraint", (candidate,), limits=limits)
             self.guarded = dict(verdict.guarded)
             if not verdict.doomed:

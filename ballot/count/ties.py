@@ -7,6 +7,10 @@ How the order is drawn from a seed (version 1): the seed is public data that nob
 candidate SHA-256 is taken over "ballot lot v1", a zero byte, the seed's length in bytes in decimal digits, a zero byte,
 the seed, and the name in UTF-8 (Unicode form NFC); candidates stand in ascending order of these values. Only the seed and
 the names enter, so the order in which candidates are listed decides nothing.
+
+`public_seed` makes the seed of an election from its archive: the hash of the event that closed it and of everything that the
+trustees published for opening it (shuffles, partial decryptions). None of it exists before the close. Whoever publishes last
+could still try several versions in secret; where that matters, the officer draws lots in public and types the order in.
 """
 
 from __future__ import annotations
@@ -56,6 +60,19 @@ class LotOrder:
         if sorted(places) != list(range(number)):
             raise CountError("The lot order must name every candidate exactly once.")
         return cls(places, source)
+
+
+def public_seed(parts: Iterable[str]) -> str:
+    """The seed that these public hashes give, in the order in which the archive has them: 64 hexadecimal digits.
+
+    SHA-256 over "ballot lot seed v1" and, for each part, a zero byte, its length in bytes in decimal digits, a zero byte, and
+    the part in UTF-8. Printed with the result, it lets anybody repeat the draw: `ballot count FILE.blt --lot SEED`.
+    """
+    digest = hashlib.sha256(b"ballot lot seed v1")
+    for part in parts:
+        data = part.encode()
+        digest.update(b"\0" + str(len(data)).encode() + b"\0" + data)
+    return digest.hexdigest()
 
 
 @dataclass(frozen=True)

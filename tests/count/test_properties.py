@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
@@ -14,9 +12,7 @@ from ballot.count import LotOrder, Profile, Record, count
 from ballot.count.blt import read_blt, write_blt
 from ballot.count.constraints import Constraints, settle
 from ballot.errors import CountError, InfeasibleConstraintError, MalformedError
-
-sys.path.insert(0, str(Path(__file__).parent))
-from strategies import RANKED, Case, cases, profiles
+from tests.count.strategies import RANKED, Case, cases, profiles
 
 EVERY = [*RANKED, "av", "approval", "up-to-n"]
 slow = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])

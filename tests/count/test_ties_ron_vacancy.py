@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from fractions import Fraction
 
 import pytest
@@ -11,7 +12,7 @@ from ballot.count.papers import profile_from_rankings
 from ballot.count.record import Event
 from ballot.count.rules import approval
 from ballot.count.rules.motion import THREE_QUARTERS, TWO_THIRDS, Threshold, decide
-from ballot.count.ties import break_tie
+from ballot.count.ties import break_tie, public_seed
 from ballot.errors import CountError
 
 ABC = ("A", "B", "C", "D", "E")
@@ -105,6 +106,17 @@ def test_the_seeded_lot_is_the_documented_one_and_knows_no_listing() -> None:
         LotOrder.from_seed("seed", ("Ann", "Ann"))
     with pytest.raises(CountError, match="exactly once"):
         LotOrder.typed((0, 0), 2)
+
+
+def test_the_drawn_order_is_fixed_for_all_time() -> None:
+    """Worked out by hand with another SHA-256: a change of these values would change published results."""
+    seed = public_seed(["close", "shuffle 1", "shuffle 2"])
+    by_hand = hashlib.sha256(b"ballot lot seed v1\0" + b"5\0close\0" + b"9\0shuffle 1\0" + b"9\0shuffle 2").hexdigest()
+    assert by_hand == seed
+    assert seed != public_seed(["close", "shuffle 1shuffle 2"])
+    names = ("Ann", "Bob", "Cat", "Dan")
+    keys = {name: hashlib.sha256(b"ballot lot v1\0" + b"64\0" + seed.encode() + name.encode()).digest() for name in names}
+    assert sorted(names, key=keys.__getitem__) == [names[place] for place in LotOrder.from_seed(seed, names).order]
 
 
 # --- re-open nominations ---------------------------------------------------------------------------------------

@@ -148,10 +148,10 @@ def _decided(record: Record, stage: Stage) -> list[str]:
     grouped: dict[tuple[str, str, str, tuple[str, ...]], list[int]] = {}
     for event in stage.events:
         if event.kind in {"elected", "excluded", "doomed", "guarded", "over-quota-doomed"}:
-            grouped.setdefault((event.kind, event.rule, event.note, event.limits), []).extend(event.candidates)
+            grouped.setdefault(_group_key(event), []).extend(event.candidates)
     done: set[tuple[str, str, str, tuple[str, ...]]] = set()
     for event in stage.events:
-        key = (event.kind, event.rule, event.note, event.limits)
+        key = _group_key(event)
         if key in grouped:
             if key not in done:
                 done.add(key)
@@ -159,6 +159,11 @@ def _decided(record: Record, stage: Stage) -> list[str]:
         else:
             parts.append(_event_words(record, event))
     return parts
+
+
+def _group_key(event: Event) -> tuple[str, str, str, tuple[str, ...]]:
+    """Events that are told together; why somebody is guarded was told when it began."""
+    return (event.kind, event.rule, event.note, () if event.note == "passed-over" else event.limits)
 
 
 def _group_words(record: Record, stage: Stage, event: Event, candidates: list[int]) -> str:
@@ -185,7 +190,7 @@ def _group_words(record: Record, stage: Stage, event: Event, candidates: list[in
     if event.kind == "over-quota-doomed":
         return f"{names} {'has' if one else 'have'} the quota but cannot be elected under the constraints"
     if event.note == "passed-over":
-        return f"{names} {'has' if one else 'have'} fewer votes but {'is' if one else 'are'} guarded (constraint: {limits})"
+        return f"{names} {'has' if one else 'have'} fewer votes but {'is' if one else 'are'} guarded"
     return f"{names} must now be elected (constraint: {limits}) and {'is' if one else 'are'} guarded"
 
 
