@@ -20,7 +20,7 @@ from ballot.verifier.rules import Rule
 Products = list[list[tuple[Point, Point]]]  # [question][choice]: the product of alphas, the product of betas
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CheckedBallot:
     """What the recount needs of a ballot whose proofs hold."""
 

@@ -22,11 +22,12 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from io import SEEK_END
 from typing import Any, BinaryIO, Final, ParamSpec, TypeVar
 
 from ballot.errors import (
@@ -62,6 +63,7 @@ from ballot.protocol.messages import (
     SizedEncryptedTally,
     Trustees,
 )
+from ballot.protocol.parallel import map_chunks
 from ballot.protocol.result import OpenedTally, check_result
 from ballot.protocol.shuffle import check_shuffle, shuffles_hold
 from ballot.protocol.tally import merge_nh_ciphertexts, ranked_questions, sort_key
@@ -77,6 +79,7 @@ Progress = Callable[[Step, float | None], None]  # the step at work, and how far
 
 _CHUNK: Final = 32  # ballots sent to a worker at once
 _CHUNK_BYTES: Final = 1 << 20
+_CREDENTIALS: Final = 1000  # credentials sent to a worker at once
 _IN_FLIGHT: Final = 16  # chunks
 _COORDINATORS: Final = 8  # threads that wait for workers; they compute nothing themselves
 _CREDENTIAL = re.compile(r"[0-9a-f]{64}(?:,1?(?:,[^,]*)?)?", re.ASCII)
@@ -111,7 +114,7 @@ class _Setup:
     election: Election
     data: bytes  # the election's bytes
     keys: ElectionKeys
-    credentials: frozenset[Point]
+    credentials: frozenset[bytes]
     declarations: Declarations | None
 
     @property
@@ -156,6 +159,14 @@ def _rest(items: Iterator[Header | Entry]) -> Iterator[Entry]:
         raise UnusableInputError(f"the file cannot be read: {error.strerror or error}") from error
 
 
+def _credential_points(entries: Sequence[str]) -> list[bytes]:
+    """A chunk of the list of credentials, each a point and perhaps the name of its entry. Raises: MalformedError."""
+    for entry in entries:
+        if not _CREDENTIAL.fullmatch(entry):
+            raise MalformedError(f"{entry[:70]!r} is not a public credential without weight")
+    return [bytes(point) for point in PublicCredentials(tuple(entries)).points]
+
+
 def is_ranking(values: tuple[int, ...]) -> bool:
     """Whether the ranks that are used are exactly 1 … k, each once (0: not ranked); a blank paper ranks nobody."""
     used = sorted(value for value in values if value)
@@ -192,6 +203,7 @@ class _Verification:
         self.companion_data = companion
         self.companions: dict[int, Companion] = {}
         self.progress: Callable[[Step, float | None], None] = lambda *_: None
+        self.position: Callable[[], float | None] = lambda: None  # how far the file is read, where that is known
         self._setup: _Setup | None = None
         # Ballots: read but not sent; sent; checked.
         self.chunk: list[bytes] = []
@@ -309,10 +321,7 @@ class _Verification:
         if election.public_key != keys.public_key:
             raise refuse(Rule.ELECTION_KEY, "the election's key is not the product of its trustees' keys", height=0)
         try:
-            for entry in listed.entries:
-                if not _CREDENTIAL.fullmatch(entry):
-                    raise MalformedError(f"{entry[:70]!r} is not a public credential without weight")
-            credentials = frozenset(listed.points)
+            credentials = self._credentials(listed)
         except MalformedError as error:
             raise refuse(Rule.CREDENTIALS, str(error), height=0) from error
         try:
@@ -330,6 +339,15 @@ class _Verification:
             self.report.notes.append(NOTE_PLAIN)
         elif declarations.practice:
             self.report.notes.append("This is a practice election: the site itself may hold its key.")
+
+    def _credentials(self, listed: PublicCredentials) -> frozenset[bytes]:
+        """The list's points, as bytes. Raises: MalformedError."""
+        credentials: set[bytes] = set()
+        for points in map_chunks(self.executor, _credential_points, listed.entries, size=_CREDENTIALS):
+            credentials.update(points)
+        if len(credentials) != len(listed.entries):
+            raise MalformedError("a public credential appears twice")
+        return frozenset(credentials)
 
     # --- 4, 5 ballots ---------------------------------------------------------------------------------------------------
 
@@ -358,14 +376,14 @@ class _Verification:
             if chunk.refusal is not None:
                 raise chunk.refusal
         self._multiply(chunk.products)
-        self.progress(Step.BALLOTS, None)
+        self.progress(Step.BALLOTS, self.position())
 
     def _multiply(self, products: Iterable[list[tuple[Point, Point]]]) -> None:
         for row, more in zip(self.products, products, strict=True):
             row[:] = [(a * c, b * d) for (a, b), (c, d) in zip(row, more, strict=True)]
 
     def _count(self, ballot: CheckedBallot) -> None:
-        if ballot.credential not in self.setup.credentials:
+        if bytes(ballot.credential) not in self.setup.credentials:
             raise refuse(Rule.BALLOT_CREDENTIAL, "a ballot's credential is not in the election's list", height=ballot.height)
         self.report.ballots += 1
         replaced = self.last.pop(ballot.credential, None)
@@ -682,6 +700,11 @@ def _verify(
     run = _Verification(report, executor, companion, seen, SystemRng() if rng is None else rng)
     if progress is not None:
         run.progress = progress
+        if file.seekable():
+            start = file.tell()
+            size = file.seek(0, SEEK_END)
+            file.seek(start)
+            run.position = lambda: file.tell() / size
     chain = Chain(_entries(file), run.pins)
     with ExitStack() as stack:
         if executor is not None:
