@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from ballot.count import LotOrder, Profile, Record, count
+from ballot.count import LotOrder, Profile, Record, count, count_vacancy
 from ballot.count.blt import read_blt
 from ballot.count.draw.bars import bars
 from ballot.count.draw.page import fragment, page
@@ -176,6 +176,20 @@ def test_headlines_say_what_is_unfilled() -> None:
     assert "Nobody is elected: nominations are to be re-opened." == headline(record)
     two = count("scottish-2011", Profile(("A", "RON"), ((1, (0,)), (5, (1,))), 2), 2, ron=1)
     assert "unfilled" in headline(two)
+
+
+def test_the_page_says_who_was_elected_at_which_stage() -> None:
+    assert "Stage 1: Cecil Laing Smith, Beatrice Wishart and Peter Campbell elected. Stage 4: Amanda Westlake elected." in fragment(
+        ward("shetland_2017_ward7", "scottish-2011")
+    )
+
+
+def test_a_recount_calls_sitting_members_by_their_name() -> None:
+    papers = ((40, (0, 3)), (30, (1,)), (9, (2,)), (15, (3,)), (6, (4, 3)))
+    record = count_vacancy("ers97", Profile(("A", "B", "C", "D", "E"), papers, 3), 3, vacating=[3], sitting=[0, 1])
+    text = text_sheet(record)
+    assert 2 == text.count("Sitting member")
+    assert "Elected: C." in text or "Elected: E." in text
 
 
 def test_drawings_are_the_same_for_the_same_record() -> None:

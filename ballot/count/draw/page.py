@@ -7,7 +7,7 @@ from html import escape
 from ballot.count.draw.bars import bars, legend
 from ballot.count.draw.sankey import sankey
 from ballot.count.draw.table import table
-from ballot.count.draw.words import headline, sentences, who
+from ballot.count.draw.words import elected_by_stage, headline, sentences, who
 from ballot.count.record import Record
 
 CSS = """
@@ -37,6 +37,8 @@ h1{font-size:1.5rem}h2{font-size:1.2rem;margin-top:2rem}
 def fragment(record: Record, ident: str = "stages") -> str:
     """Result, notes, a sentence a stage, the table, the bars and, for small counts, the Sankey diagram."""
     parts = [f'<p class="count-headline">{escape(headline(record))}</p>', f"<p>{escape(_facts(record))}</p>"]
+    if len(record.stages) > 1:
+        parts.append(f"<p>{escape(elected_by_stage(record))}</p>")
     parts += [f'<p class="count-note">{escape(note)}</p>' for note in _notes(record)]
     parts += ["<h2>Stage by stage</h2>", '<ul class="count-sentences">']
     parts += [f"<li>{escape(sentence)}</li>" for sentence in sentences(record)]

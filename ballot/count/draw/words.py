@@ -40,6 +40,8 @@ def who(record: Record, candidates: Iterable[int]) -> str:
 
 def state_words(record: Record, candidate: int) -> str:
     """What became of a candidate: "Elected at stage 2", "Not elected", ..."""
+    if candidate in record.sitting:
+        return "Sitting member"
     for outcome in record.elected:
         if outcome.candidate == candidate:
             if candidate in record.ron:
@@ -51,6 +53,23 @@ def state_words(record: Record, candidate: int) -> str:
         if outcome.candidate == candidate:
             return f"Excluded at stage {label(record, outcome.stage)}" if record.stages[1:] else "Not elected"
     return "Not elected"
+
+
+def elected_by_stage(record: Record) -> str:
+    """Who was elected at which stage, and where a seat went unfilled: one sentence a stage."""
+    stages: dict[int, list[int]] = {}
+    for outcome in record.elected:
+        if outcome.candidate not in record.sitting:
+            stages.setdefault(outcome.stage, []).append(outcome.candidate)
+    parts = []
+    for stage, candidates in stages.items():
+        people = [candidate for candidate in candidates if candidate not in record.ron]
+        if people:
+            parts.append(f"Stage {label(record, stage)}: {who(record, people)} elected.")
+        if len(people) < len(candidates):
+            number = len(candidates) - len(people)
+            parts.append(f"Stage {label(record, stage)}: {number} {'seat' if number == 1 else 'seats'} left unfilled.")
+    return " ".join(parts)
 
 
 def label(record: Record, stage: int) -> str:
