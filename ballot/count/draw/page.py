@@ -10,6 +10,7 @@ from ballot.count.draw.table import table
 from ballot.count.draw.words import elected_by_stage, headline, sentences, who
 from ballot.count.record import Record
 
+MOST_BARS = 5000  # candidates x stages; more would be a page of many megabytes that nobody can read
 CSS = """
 body{font-family:system-ui,sans-serif;line-height:1.45;color:#1a1a1a;background:#fff;max-width:72rem;margin:0 auto;padding:1rem}
 h1{font-size:1.5rem}h2{font-size:1.2rem;margin-top:2rem}
@@ -43,6 +44,8 @@ def fragment(record: Record, ident: str = "stages") -> str:
     parts += ["<h2>Stage by stage</h2>", '<ul class="count-sentences">']
     parts += [f"<li>{escape(sentence)}</li>" for sentence in sentences(record)]
     parts += ["</ul>", "<h2>Votes at every stage</h2>", table(record, ident)]
+    if len(record.stages) * len(record.candidates) > MOST_BARS:
+        return "\n".join([*parts, "<p>The count is too large to be drawn as bars; every figure is in the table.</p>"]) + "\n"
     parts += ["<h2>Bars for every stage</h2>", f"<p>{escape(legend(record))}</p>", '<div class="count-charts">']
     parts += [bars(record, stage) for stage in record.stages]
     parts.append("</div>")
