@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 
 from flask import Response, redirect, render_template
 from flask_wtf.file import FileField, FileRequired
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 from werkzeug.wrappers import Response as AnyResponse
 
 from ballot.errors import BallotError
-from ballot.models import Meeting, Roll
+from ballot.models import Meeting, Roll, RollEntry
 from ballot.services import roll
 from ballot.web import site
 from ballot.web.access import KEEP_ROLL, open_to
@@ -20,6 +21,9 @@ from ballot.web.officer import bp
 from ballot.web.officer.common import CodeForm, actor, code_is_right, meeting_of, rights
 
 ROLL_BODY = 64 * 1024 * 1024  # bytes; half a million members with all columns
+
+
+SHOWN = 300  # lines on the page; the download has all that are left out
 
 
 class UploadForm(CodeForm):
@@ -37,6 +41,12 @@ def _forms(*, upload: bool = False, freeze: bool = False) -> tuple[UploadForm, F
     return UploadForm(prefix="upload-", **({} if upload else empty)), FreezeForm(prefix="freeze-", **({} if freeze else empty))
 
 
+def _first(db: Session, meeting_id: str, *, can_vote: bool) -> Sequence[RollEntry]:
+    """The first lines of the file that can vote, or cannot: a page does not hold half a million."""
+    wanted = RollEntry.reason == "" if can_vote else RollEntry.reason != ""
+    return db.exec(select(RollEntry).where(RollEntry.meeting_id == meeting_id, wanted).order_by(col(RollEntry.row)).limit(SHOWN)).all()
+
+
 def _page(db: Session, meeting: Meeting, upload: UploadForm, freeze: FreezeForm, difference: roll.Difference | None = None) -> str:
     found = db.get(Roll, meeting.id)
     counts = found.counts if found is not None else {}
@@ -48,8 +58,9 @@ def _page(db: Session, meeting: Meeting, upload: UploadForm, freeze: FreezeForm,
         undecided=undecided,
         cannot=sum(counts.values()) - undecided,
         difference=difference,
-        left_out=roll.left_out(db, meeting.id),
-        included=roll.members(db, meeting.id),
+        left_out=_first(db, meeting.id, can_vote=False),
+        included=_first(db, meeting.id, can_vote=True),
+        shown=SHOWN,
         upload=upload,
         freeze=freeze,
         **rights(),
