@@ -40,6 +40,7 @@ from ballot.protocol.ballots import create_ballot
 from ballot.protocol.group import Rng, SystemRng
 from ballot.protocol.messages import SignedMsg, Vinput
 from ballot.protocol.proofs import prove_exponent
+from ballot.recount import ranking_of
 from ballot.serve import serve
 from ballot.services import approvals, board, invitations, lifecycle, mail, officers, registrar, roll, tally, trustees
 from ballot.services.approvals import Need
@@ -493,7 +494,7 @@ def _compare(made: Sample, election: Election, chosen: Sequence[Sequence[Sequenc
         if question.totals:
             right = [sum(column) for column in zip(*answers, strict=True)] == [question.blank, *question.totals]
         else:
-            right = Counter(tally.ranking_of(answer) for answer in answers) == Counter(question.rankings) + Counter({(): question.blank})
+            right = Counter(ranking_of(answer) for answer in answers) == Counter(question.rankings) + Counter({(): question.blank})
         if not right:
             raise VerificationError(f"the result of {election.name}, question {number + 1}, is not what the members chose")
 

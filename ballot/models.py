@@ -215,13 +215,17 @@ class Electorate(SQLModel, table=True):
 
 
 class Election(SQLModel, table=True):
-    """One election. `config` is the draft as `ballot.services.lifecycle.ElectionDraft` writes it; after the lock the board rules."""
+    """One election. `config` is the draft as `ballot.services.lifecycle.ElectionDraft` writes it; after the lock the board rules.
+
+    `acts` are lots and withdrawals before the count (`ballot.recount.Acts`).
+    """
 
     uuid: str = Field(primary_key=True)
     meeting_id: str = Field(foreign_key="meeting.id", index=True)
     state: ElectionState = Field(default=ElectionState.DRAFT, sa_type=StateText)
     name: str
     config: dict[str, Any] = _json()
+    acts: dict[str, Any] = _json()
     practice: bool = False
     replace: bool = False
     fingerprint: str = ""

@@ -49,6 +49,8 @@ class Act(StrEnum):
     SHUFFLE_ACCEPTED = "shuffle accepted"
     SHUFFLES_ENDED = "shuffles ended"
     SHARE_ACCEPTED = "share accepted"
+    LOT_DRAWN = "a lot drawn in public"
+    CANDIDATE_WITHDREW = "a candidate withdrew before the count"
     SUBMISSION_REFUSED = "key-holder's message refused"
     RESULT_COMPUTED = "result computed"
     PUBLISHED = "result published"

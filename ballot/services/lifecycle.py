@@ -24,6 +24,7 @@ from ballot.protocol.declarations import MINIMUM_BALLOTS, Declarations, join_des
 from ballot.protocol.group import GROUP_NAME, SystemRng
 from ballot.protocol.messages import MAX_CHOICES_RANKED, QUESTION, Question, QuestionH, SetupData, Trustees, sha256_hex
 from ballot.protocol.trustees import check_trustees, make_public_key
+from ballot.recount import check_rule
 from ballot.services import approvals, board, journal, registrar, trustees
 from ballot.services.approvals import Need
 from ballot.services.clock import iso
@@ -176,6 +177,11 @@ def check_questions(questions: Sequence[Question], rules: Sequence[Mapping[str, 
             most = f"at most {MAX_CHOICES_RANKED} choices, because a ranking must fit into one sealed number"
             raise MalformedError(f"{where} is ranked, and can have {most}.")
         QUESTION.decode(QUESTION.encode(question))
+        if rules:
+            try:
+                check_rule(question, rules[number - 1])
+            except BallotError as error:
+                raise MalformedError(f"{where}: {error}") from error
 
 
 def _line(text: str, what: str) -> str:

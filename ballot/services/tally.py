@@ -14,10 +14,11 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from sqlmodel import Session, col, select
 
+from ballot import recount
 from ballot.errors import (
     BallotError,
     BoardDamagedError,
@@ -40,7 +41,7 @@ from ballot.protocol.messages import (
     PartialDecryption,
     PublicCredentials,
     Question,
-    QuestionH,
+    QuestionNH,
     Result,
     Shuffle,
     SizedEncryptedTally,
@@ -55,7 +56,7 @@ from ballot.services.board import Setup, load_setup
 from ballot.services.database import Database
 from ballot.services.journal import Act, Actor, append
 from ballot.services.keys import Keys
-from ballot.services.lifecycle import election_of, in_state, report_damage
+from ballot.services.lifecycle import draft_of, election_of, in_state, report_damage
 from ballot.services.rights import Move, require
 from ballot.verifier.report import Outcome, Report
 from ballot.verifier.verify import verify_archive
@@ -492,29 +493,14 @@ def open_practice(database: Database, keys: Keys, election_uuid: str, now: datet
 
 
 @dataclass(frozen=True)
-class QuestionOutcome:
-    """What one question came to. For totals: `totals` by answer, and `blank` (abstentions). For rankings: `rankings`, each a tuple of
-    answer numbers from 0 in order of preference, never the content of an invalid one; `blank` counts empty ones.
-
-    `invalid` counts sealed values that are no ranking: only a booth that was tampered with can make one.
-    """
-
-    question: Question
-    rule: dict[str, Any]
-    totals: tuple[int, ...]
-    rankings: tuple[tuple[int, ...], ...]
-    blank: int
-    invalid: int
-
-
-@dataclass(frozen=True)
 class Published:
-    """A published result. `ballots` were counted, `electorate` could vote."""
+    """A published result. `ballots` were counted, `electorate` could vote; `file` is the file of results, as downloaded."""
 
     election: messages.Election
     ballots: int
     electorate: int
-    questions: tuple[QuestionOutcome, ...]
+    questions: tuple[recount.Outcome, ...]
+    file: bytes
 
 
 def outcome(database: Database, election_uuid: str) -> Published:
@@ -524,39 +510,82 @@ def outcome(database: Database, election_uuid: str) -> Published:
         return known
     setup = load_setup(database, election_uuid)
     with database.read() as session:
-        if election_of(session, election_uuid).state is not ElectionState.PUBLISHED:
+        election = election_of(session, election_uuid)
+        if election.state is not ElectionState.PUBLISHED:
             raise NotFoundError("There is no result yet.")
+        acts = recount.Acts.from_json(election.acts or recount.NO_ACTS.to_json())
         payloads = dict(_events(session, election_uuid))
-        result = Result.parse(board.checked_object(session, election_uuid, payloads["Result"]))
+        data = board.checked_object(session, election_uuid, payloads["Result"])
         sized = SizedEncryptedTally.parse(board.checked_object(session, election_uuid, payloads["EncryptedTally"]))
         credentials = PublicCredentials.parse(board.checked_object(session, election_uuid, setup.data.credentials))
-    declared = setup.declarations
-    rules: Sequence[dict[str, Any]] = declared.rules if declared is not None and declared.rules else [{}] * len(result.result)
-    outcomes = [
-        _question_outcome(question, rule, row) for question, rule, row in zip(setup.election.questions, rules, result.result, strict=True)
-    ]
-    published = Published(setup.election, sized.num_tallied, len(credentials.entries), tuple(outcomes))
+        seed = _seed(session, election_uuid)
+    outcomes = recount.count_election(
+        setup.election,
+        setup.declarations,
+        Result.parse(data),
+        ballots=sized.num_tallied,
+        electorate=len(credentials.entries),
+        seed=seed,
+        acts=acts,
+    )
+    file = recount.results_file(setup.election, outcomes, result_hash=messages.sha256_hex(data), seed=seed, acts=acts)
+    published = Published(setup.election, sized.num_tallied, len(credentials.entries), outcomes, file)
     database.setups[f"outcome|{election_uuid}"] = published
     return published
 
 
-def _question_outcome(question: Question, rule: dict[str, Any], row: Sequence[Any]) -> QuestionOutcome:
-    plain = QuestionOutcome(question, dict(rule), (), (), 0, 0)
-    if isinstance(question, QuestionH):
-        blank, totals = (row[0], row[1:]) if question.blank else (0, row)
-        return replace(plain, totals=tuple(totals), blank=blank)
-    rankings = [ranking_of(values) for values in row]
-    return replace(
-        plain,
-        rankings=tuple(ranking for ranking in rankings if ranking),
-        blank=sum(ranking == () for ranking in rankings),
-        invalid=sum(ranking is None for ranking in rankings),
-    )
+def _seed(session: Session, election_uuid: str) -> str:
+    """The hash of the last event before the first decryption, from which lots are drawn (`ballot.recount`)."""
+    before = ["EncryptedTally", "EndShuffles"]
+    return session.exec(
+        select(BoardEvent.hash)
+        .where(BoardEvent.election_uuid == election_uuid, col(BoardEvent.type).in_(before))
+        .order_by(col(BoardEvent.height).desc())
+        .limit(1)
+    ).one()
 
 
-def ranking_of(values: Sequence[int]) -> tuple[int, ...] | None:
-    """Answer numbers from 0 in order of preference; None if the ranks used are not exactly 1 … k, each once."""
-    ranked = sorted((rank, answer) for answer, rank in enumerate(values) if rank)
-    if [rank for rank, _ in ranked] != list(range(1, len(ranked) + 1)):
-        return None
-    return tuple(answer for _, answer in ranked)
+# --- the returning officer's acts before the count ------------------------------------------------------------------
+
+
+def record_lot(session: Session, election_uuid: str, number: int, order: Sequence[int], actor: Actor, now: datetime) -> Election:
+    """Ties of question `number` (from 1) go by an order of all choices (from 0) that was drawn in public, most favoured first.
+
+    Raises: NotAllowedError, NotFoundError; PreconditionError: still voting, published already, or not one order of all choices.
+    """
+    election, question = _before_the_count(session, election_uuid, number, actor)
+    if sorted(order) != list(range(len(question.answers))):
+        raise PreconditionError("A lot must name every choice exactly once.")
+    acts = recount.Acts.from_json(election.acts or recount.NO_ACTS.to_json())
+    election.acts = replace(acts, lots={**acts.lots, number: tuple(order)}).to_json()
+    details = {"question": number, "order": [choice + 1 for choice in order]}
+    append(session, election.meeting_id, Act.LOT_DRAWN, actor, now, election=election_uuid, details=details)
+    return election
+
+
+def record_withdrawal(session: Session, election_uuid: str, number: int, choice: int, actor: Actor, now: datetime) -> Election:
+    """Somebody withdrew before the count: the count of question `number` (from 1) passes over that choice (from 0).
+
+    Raises: NotAllowedError, NotFoundError; PreconditionError: still voting, published already, or no such choice.
+    """
+    election, question = _before_the_count(session, election_uuid, number, actor)
+    if not isinstance(question, QuestionNH) or not 0 <= choice < len(question.answers):
+        raise PreconditionError("Only a candidate of a ranked question can withdraw.")
+    acts = recount.Acts.from_json(election.acts or recount.NO_ACTS.to_json())
+    gone = tuple(sorted({*acts.withdrawn.get(number, ()), choice}))
+    election.acts = replace(acts, withdrawn={**acts.withdrawn, number: gone}).to_json()
+    details = {"question": number, "choice": choice + 1}
+    append(session, election.meeting_id, Act.CANDIDATE_WITHDREW, actor, now, election=election_uuid, details=details)
+    return election
+
+
+def _before_the_count(session: Session, election_uuid: str, number: int, actor: Actor) -> tuple[Election, Question]:
+    require(actor, Move.PUBLISH)
+    election = in_state(session, election_uuid, ElectionState.CLOSED, ElectionState.TALLYING)
+    if session.exec(select(BoardEvent).where(BoardEvent.election_uuid == election_uuid, BoardEvent.type == "Result")).first():
+        raise PreconditionError("The result is known already: lots and withdrawals come before it.")
+    questions = draft_of(election).questions
+    if not 1 <= number <= len(questions):
+        raise PreconditionError("There is no such question.")
+    session.add(election)
+    return election, questions[number - 1]

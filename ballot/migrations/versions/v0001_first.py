@@ -75,6 +75,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("config", sa.JSON(), nullable=False),
+        sa.Column("acts", sa.JSON(), nullable=False),
         sa.Column("practice", sa.Boolean(), nullable=False),
         sa.Column("replace", sa.Boolean(), nullable=False),
         sa.Column("fingerprint", sa.String(), nullable=False),

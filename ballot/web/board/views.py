@@ -14,7 +14,7 @@ from ballot.errors import MalformedError, NotFoundError
 from ballot.models import Election, ElectionState, Meeting, Roll
 from ballot.protocol.declarations import MINIMUM_BALLOTS
 from ballot.protocol.messages import QuestionNH, ThresholdParameters
-from ballot.services import board, journal, roll
+from ballot.services import board, journal, roll, tally
 from ballot.web import site
 from ballot.web.access import Role, open_to
 from ballot.web.api import FRESH, json_bytes, stream_archive
@@ -184,6 +184,14 @@ def companion(uuid: str) -> Response:
         board.head_of(db, uuid)
         response = json_bytes(board.companion_bytes(db, uuid), FRESH)
     response.headers["Content-Disposition"] = f'attachment; filename="{uuid}.companion.json"'
+    return response
+
+
+@bp.get("/e/<base58:uuid>.results.json")
+@open_to(Role.PUBLIC)
+def results_file(uuid: str) -> Response:
+    response = json_bytes(tally.outcome(site().database, uuid).file, FRESH)
+    response.headers["Content-Disposition"] = f'attachment; filename="{uuid}.results.json"'
     return response
 
 

@@ -58,7 +58,7 @@ class MotionForm(QuestionForm):
     wording = text("The motion", hint="Exactly as members will read it.", missing="Type the motion", longest=10_000)
     threshold = RadioField(
         "What carries it?",
-        choices=options([(name, words) for name, (words, _) in THRESHOLDS.items()]),
+        choices=options(list(THRESHOLDS.items())),
         validators=[InputRequired("Choose what carries the motion")],
     )
     base = RadioField(
