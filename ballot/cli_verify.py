@@ -20,8 +20,7 @@ from ballot.verifier.report import Outcome, Rankings, Report
 from ballot.verifier.rules import Step
 from ballot.verifier.verify import verify_archive
 
-_SUFFIX: Final = ".companion.json"
-_MAX_COMPANION: Final = 1 << 31  # bytes; a million ballots' proofs are a fifth of it
+_MAX_BESIDE: Final = 1 << 31  # bytes; the companion proofs of a million ballots are a fifth of it
 _PIN = re.compile(r"(0|[1-9][0-9]{0,14}):([0-9a-f]{64})", re.ASCII)
 
 
@@ -49,6 +48,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("file", metavar="FILE.bel", type=Path, help="the election's archive")
     parser.add_argument("--companion", metavar="FILE", type=Path,
                         help="companion proofs (default: <uuid>.companion.json beside the archive)")
+    parser.add_argument("--results", metavar="FILE", type=Path,
+                        help="the published file of results (default: <uuid>.results.json beside the archive)")
     parser.add_argument("--pin", metavar="HEIGHT:HASH", type=_pin, action="append", default=[],
                         help="an event seen before, from a receipt or checkpoint; it must still be there (may be repeated)")
     parser.add_argument("--jobs", metavar="N", type=_jobs, help="processes to use (default: all processors)")
@@ -89,14 +90,14 @@ def _open(path: Path) -> BinaryIO:
         raise UnusableInputError(f"{path}: {reason}.") from error
 
 
-def _companion(path: Path | None, archive: Path) -> bytes | None:
-    """The companion file's bytes: the named one, or the one beside the archive if there is one."""
-    beside = archive.with_name(archive.name.removesuffix(".bel") + _SUFFIX)
+def _beside(path: Path | None, archive: Path, suffix: str) -> bytes | None:
+    """A second file's bytes: the named one, or the one beside the archive if there is one."""
+    beside = archive.with_name(archive.name.removesuffix(".bel") + suffix)
     if path is None and not beside.exists():
         return None
     with _open(path or beside) as file:
         try:
-            data = file.read(_MAX_COMPANION)
+            data = file.read(_MAX_BESIDE)
         except OSError as error:
             raise UnusableInputError(f"{path or beside}: {error.strerror or error}.") from error
     if not data:
@@ -122,6 +123,8 @@ def _print(report: Report) -> None:
         print(f"{step.number}  {mark:<5}  {step.title}: {words}")
     for number, question in enumerate(report.result or (), 1):
         print(f"Question {number}: {_plain(question.question)}")
+        if verdict := report.verdicts[number - 1]:
+            print(f"    {_plain(verdict)}")
         if isinstance(question, Rankings):
             print(f"    {len(question.rankings):,} rankings of {len(question.answers)} choices; {question.invalid:,} invalid papers")
             continue
@@ -138,11 +141,14 @@ def run(args: argparse.Namespace) -> int:
     bar = _Bar(sys.stderr)
     with ExitStack() as stack:
         file = stack.enter_context(_open(args.file))
-        companion = _companion(args.companion, args.file)
+        companion = _beside(args.companion, args.file, ".companion.json")
+        results = _beside(args.results, args.file, ".results.json")
         executor = None
         if args.jobs != 1:
             executor = stack.enter_context(ProcessPoolExecutor(args.jobs))
-        report = verify_archive(file, companion=companion, executor=executor, pins=args.pin, progress=bar)
+        report = verify_archive(
+            file, companion=companion, results=results, executor=executor, pins=args.pin, progress=bar
+        )
     bar.clear()
     if report.outcome is Outcome.UNUSABLE:
         raise UnusableInputError(f"{args.file}: {report.sentence}.")

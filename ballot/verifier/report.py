@@ -73,6 +73,7 @@ class Report:
     ballots: int = 0
     counted: int = 0
     result: tuple[Totals | Rankings, ...] | None = None  # by question; set only where it was recomputed
+    verdicts: tuple[str, ...] = ()  # by question, of the count under its declared rule; "" where none is declared
 
     def verdict(self) -> str:
         """The last line: what was found, in plain words."""
@@ -101,4 +102,5 @@ class Report:
             ],
             "notes": self.notes,
             "result": None if self.result is None else [question.to_json() for question in self.result],
+            "verdicts": list(self.verdicts),
         }

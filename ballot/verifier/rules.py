@@ -20,6 +20,7 @@ class Step(Enum):
     SHUFFLES = (7, "The shuffles")
     DECRYPTIONS = (8, "The partial decryptions")
     RESULT = (9, "The result, recomputed")
+    COUNT = (10, "The count by the declared rules, recounted")
 
     def __init__(self, number: int, title: str) -> None:
         self.number, self.title = number, title
@@ -72,6 +73,10 @@ class Rule(Enum):
     RESULT_FORM = ("result-form", Step.RESULT, "the result is canonical")
     RESULT_VALUE = ("result-value", Step.RESULT, "the result is, to the byte, what the decryptions say")
     RESULT_RANGE = ("result-range", Step.RESULT, "totals fit the number of ballots and each question's limits")
+
+    COUNT_RULE = ("count-rule", Step.COUNT, "every declared counting rule is known and fits its question")
+    COUNT_FORM = ("count-form", Step.COUNT, "the file of results is well formed")
+    COUNT_VALUE = ("count-value", Step.COUNT, "the file of results is, to the byte, what the recount gives")
 
     INTERNAL = ("internal", Step.ARCHIVE, "every check comes to an answer")
 

@@ -9,8 +9,7 @@
     7  shuffles                 owners, and each proof over the ciphertexts before it
     8  partial decryptions      owners, v1 proofs, companion proofs, agreement of more shares than needed
     9  the result               recomputed, to the byte; totals in range
-
-Not checked here: the count of rankings by its declared rule, which takes the result of step 9 as its papers.
+   10  the count                by the rules that the election declares; the published file of results, to the byte
 
 The file is read once, as a stream. Ballots go to the executor in chunks, a bounded number at a time; shuffles and
 decryptions are checked while reading goes on. Shuffles are checked together when they are complete, and one by one if
@@ -32,6 +31,7 @@ from typing import Any, BinaryIO, Final, ParamSpec, TypeVar
 
 from ballot.errors import (
     ArchiveRefusedError,
+    CountError,
     InvalidCompanionError,
     InvalidPartialDecryptionError,
     InvalidResultError,
@@ -62,12 +62,14 @@ from ballot.protocol.messages import (
     Shuffle,
     SizedEncryptedTally,
     Trustees,
+    sha256_hex,
 )
 from ballot.protocol.parallel import map_chunks
 from ballot.protocol.result import OpenedTally, check_result
 from ballot.protocol.shuffle import check_shuffle, shuffles_hold
 from ballot.protocol.tally import merge_nh_ciphertexts, ranked_questions, sort_key
 from ballot.protocol.trustees import ElectionKeys, check_trustees
+from ballot.recount import NO_ACTS, check_rule, count_election, published_acts, results_file
 from ballot.verifier.ballots import CheckedBallot, CheckedChunk, check_chunk, empty_products
 from ballot.verifier.chain import SERVER, Chain, Link, refuse
 from ballot.verifier.report import Outcome, Rankings, Report, Totals
@@ -193,9 +195,17 @@ class _Verification:
     """One run over one archive. Methods are named after the events, and follow the order of the steps."""
 
     def __init__(
-        self, report: Report, executor: Executor | None, companion: bytes | None, pins: Mapping[int, str], rng: Rng
+        self,
+        report: Report,
+        executor: Executor | None,
+        companion: bytes | None,
+        results: bytes | None,
+        pins: Mapping[int, str],
+        rng: Rng,
     ) -> None:
         self.report, self.pins = report, pins
+        self.results_data = results
+        self.seed = ""  # the hash of the last event before the decryptions: where lots come from
         self.executor = executor
         self.pool: Executor = executor or _Inline()
         self.coordinators: Executor = _Inline()
@@ -440,7 +450,7 @@ class _Verification:
             raise refuse(Rule.TALLY, "the encrypted tally is not what the counted ballots come to", height=height)
         if any(c.alpha.is_neutral for row in rows for c in row):
             raise refuse(Rule.TALLY, "a sum of ballots hides nothing, because their random numbers cancel out", height=height)
-        self.tally = tally
+        self.tally, self.seed = tally, link.event.hash
         self.last.clear()
         self.report.steps[Step.TALLY] = f"of {self.report.counted:,} ballots, recomputed and equal"
 
@@ -496,6 +506,7 @@ class _Verification:
     def _end_shuffles(self, link: Link) -> None:
         if missing := self.setup.keys.missing(self.shufflers):
             raise refuse(Rule.SHUFFLE_MISSING, f"still to shuffle: {', '.join(missing)}", height=link.event.height)
+        self.seed = link.event.hash
         self.all_shuffles_hold = self.coordinators.submit(self._check_all_shuffles)
 
     def _check_all_shuffles(self) -> bool:
@@ -579,6 +590,43 @@ class _Verification:
             raise refuse(Rule.RESULT_VALUE, str(error), height=height) from error
         self.report.result = self._read_result(opened, height)
         self.report.steps[Step.RESULT] = "recomputed from the decryptions, and equal"
+        self._recount(opened.result, link)
+
+    # --- 10 count -----------------------------------------------------------------------------------------------------------
+
+    def _recount(self, result: Result, link: Link) -> None:
+        height, election, declared = link.event.height, self.setup.election, self.setup.declarations
+        rules = () if declared is None else declared.rules
+        for number, (question, rule) in enumerate(zip(election.questions, rules, strict=False), 1):
+            try:
+                check_rule(question, rule)
+            except (CountError, MalformedError) as error:
+                raise refuse(Rule.COUNT_RULE, f"question {number}: {error}", height=height) from error
+        try:
+            acts = NO_ACTS if self.results_data is None else published_acts(self.results_data)
+        except MalformedError as error:
+            raise refuse(Rule.COUNT_FORM, str(error), height=height, blame=None) from error
+        outcomes = count_election(
+            election,
+            declared,
+            result,
+            ballots=self.report.counted,
+            electorate=self.report.credentials,
+            seed=self.seed,
+            acts=acts,
+        )
+        digest = sha256_hex(link.payload)
+        if self.results_data is not None and self.results_data != results_file(
+            election, outcomes, result_hash=digest, seed=self.seed, acts=acts
+        ):
+            raise refuse(Rule.COUNT_VALUE, "the published file of results is not what the recount gives", height=height, blame=None)
+        self.report.verdicts = tuple(outcome.verdict for outcome in outcomes)
+        if acts != NO_ACTS:
+            self.report.notes.append(
+                "The file of results says that the returning officer drew lots, or that candidates withdrew: the journal must say so too."
+            )
+        words = f"{len(rules)} questions by their declared rules" if rules else "no rule is declared"
+        self.report.steps[Step.COUNT] = words + ("" if self.results_data is None else "; equal to the published file of results")
 
     def tick_shuffles_and_decryptions(self) -> None:
         if self.shufflers:
@@ -646,6 +694,7 @@ def verify_archive(
     file: BinaryIO,
     *,
     companion: bytes | None = None,
+    results: bytes | None = None,
     executor: Executor | None = None,
     pins: Iterable[tuple[int, str]] = (),
     progress: Progress | None = None,
@@ -656,6 +705,7 @@ def verify_archive(
     Args:
         file: the archive, open for reading bytes from its start.
         companion: the companion file's bytes, where there is one.
+        results: the published file of results, where there is one; without it the count is made and compared with nothing.
         executor: where checks run; None runs them here, one after another.
         pins: (height, hash) of events that the caller has seen before.
         progress: called now and then with the step at work.
@@ -663,7 +713,7 @@ def verify_archive(
     """
     report = Report()
     try:
-        _verify(report, file, companion, executor, pins, progress, rng)
+        _verify(report, file, companion, results, executor, pins, progress, rng)
     except UnusableInputError as error:
         report.outcome, report.sentence = Outcome.UNUSABLE, str(error)
     except ArchiveRefusedError as error:
@@ -688,6 +738,7 @@ def _verify(
     report: Report,
     file: BinaryIO,
     companion: bytes | None,
+    results: bytes | None,
     executor: Executor | None,
     pins: Iterable[tuple[int, str]],
     progress: Progress | None,
@@ -697,7 +748,7 @@ def _verify(
     for height, digest in pins:
         if seen.setdefault(height, digest) != digest:
             raise refuse(Rule.PIN, "two different events were seen at this height: one of the views was false", height=height)
-    run = _Verification(report, executor, companion, seen, SystemRng() if rng is None else rng)
+    run = _Verification(report, executor, companion, results, seen, SystemRng() if rng is None else rng)
     if progress is not None:
         run.progress = progress
         if file.seekable():

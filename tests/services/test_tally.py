@@ -25,8 +25,8 @@ from ballot.protocol.companion import gen_companion
 from ballot.protocol.decryption import gen_partial_decryption
 from ballot.protocol.group import SeededRng
 from ballot.protocol.messages import PartialDecryption, Proof, Shuffle
-from ballot.services import board, journal, lifecycle, tally
 from ballot.recount import ranking_of
+from ballot.services import board, journal, lifecycle, tally
 from tests.services.world import MOTION, OFFICER, SECOND, SECRETARY, World
 
 Closed = tuple[World, str, str]

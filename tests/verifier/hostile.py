@@ -30,12 +30,14 @@ from ballot.protocol.messages import (
     PartialDecryption,
     Proof,
     PublicCredentials,
+    Result,
     Shuffle,
     SizedEncryptedTally,
     sha256_hex,
 )
 from ballot.protocol.proofs import fiat_shamir
 from ballot.protocol.shuffle import shuffle_tally
+from ballot.recount import count_election, results_file
 from ballot.verifier.rules import Rule
 from tests.elections import DECLARED, MOTION, RANKED, TIMESTAMP, Act, Board, Entry, Society, honest, owned, pack_entries, society
 
@@ -47,6 +49,7 @@ class Hostile:
     archive: bytes
     companion: bytes | None = None
     pins: tuple[tuple[int, str], ...] = ()
+    results: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -1957,3 +1960,69 @@ def the_result_of_another_election() -> Board:
     board = honest()
     board.acts[16] = Society(seed=b"another").hold([Society(seed=b"another").ballot(i, [[0, 1, 0], [1, 2, 3]]) for i in range(6)]).acts[16]
     return board
+
+
+# --- 10 the count ---------------------------------------------------------------------------------------------------
+
+RULES = (
+    {"rule": "motion", "threshold": "simple-majority", "base": "cast", "quorum": 2},
+    {"rule": "scottish-2011", "seats": 2, "ron": False},
+)
+
+
+def counted(rules: tuple[dict[str, Any], ...] = RULES, bend: Callable[[bytes], bytes] = lambda data: data) -> Hostile:
+    """An honest election that declares these rules, and its file of results after `bend`."""
+    people = Society(seed=b"counted", declarations=replace(DECLARED, rules=rules))
+    board = people.hold()
+    result, seed = board.acts[16].payload, board.hash_at(12)
+    assert isinstance(result, bytes)
+    outcomes = count_election(
+        people.election, people.declarations, Result.parse(result), ballots=6, electorate=len(people.codes), seed=seed
+    )
+    file = results_file(people.election, outcomes, result_hash=sha256_hex(result), seed=seed)
+    return Hostile(board.to_bytes(), board.companion_bytes(), results=bend(file))
+
+
+@case(Rule.COUNT_RULE, 16, "borda")
+def an_unknown_counting_rule() -> Hostile:
+    return counted((RULES[0], {"rule": "borda", "seats": 1}))
+
+
+@case(Rule.COUNT_RULE, 16, "does not know")
+def a_counting_rule_with_an_unknown_setting() -> Hostile:
+    return counted(({**RULES[0], "casting": "chair"}, RULES[1]))
+
+
+@case(Rule.COUNT_VALUE, 16, "file of results")
+def another_candidate_elected_in_the_file_of_results() -> Hostile:
+    return counted(bend=lambda data: data.replace(b'"name":"Ann"', b'"name":"Eve"'))
+
+
+@case(Rule.COUNT_VALUE, 16, "file of results")
+def a_lot_that_was_never_drawn_in_the_file_of_results() -> Hostile:
+    return counted(bend=lambda data: data.replace(b'"lots":{}', b'"lots":{"2":[3,2,1]}'))
+
+
+@case(Rule.COUNT_VALUE, 16, "file of results")
+def a_file_of_results_of_another_election() -> Hostile:
+    return counted(bend=lambda data: data.replace(b'"result":"', b'"result":"0'))
+
+
+@case(Rule.COUNT_VALUE, 16, "file of results")
+def a_file_of_results_with_a_newline_more() -> Hostile:
+    return counted(bend=lambda data: data + b"\n")
+
+
+@case(Rule.COUNT_FORM, 16, "acts")
+def a_file_of_results_without_acts() -> Hostile:
+    return counted(bend=lambda data: data.replace(b'"acts"', b'"bcts"'))
+
+
+@case(Rule.COUNT_FORM, 16, "JSON")
+def a_file_of_results_with_a_key_twice() -> Hostile:
+    return counted(bend=lambda data: b'{"acts":{},' + data[1:])
+
+
+@case(Rule.COUNT_FORM, 16, "JSON")
+def a_file_of_results_cut_short() -> Hostile:
+    return counted(bend=lambda data: data[:-3])

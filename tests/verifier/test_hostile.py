@@ -12,7 +12,7 @@ import pytest
 from ballot.cli import main
 from ballot.verifier.rules import Rule
 from ballot.verifier.verify import verify_archive
-from tests.verifier.hostile import CASES, FIELDS, SCALARS, Case, Hostile
+from tests.verifier.hostile import CASES, FIELDS, SCALARS, Case, Hostile, counted
 
 
 def command(hostile: Hostile, folder: Path) -> list[str]:
@@ -21,6 +21,8 @@ def command(hostile: Hostile, folder: Path) -> list[str]:
     archive.write_bytes(hostile.archive)
     if hostile.companion is not None:
         archive.with_suffix(".companion.json").write_bytes(hostile.companion)
+    if hostile.results is not None:
+        archive.with_suffix(".results.json").write_bytes(hostile.results)
     pins = [word for height, digest in hostile.pins for word in ("--pin", f"{height}:{digest}")]
     return ["verify", str(archive), "--json", "--jobs", "1", *pins]
 
@@ -41,9 +43,18 @@ def test_the_first_broken_rule_is_reported_however_many_processes_look() -> None
     with ProcessPoolExecutor(2) as executor:
         for case in some:
             hostile = case.hostile()
-            report = verify_archive(io.BytesIO(hostile.archive), companion=hostile.companion, executor=executor, pins=hostile.pins)
+            published = {"companion": hostile.companion, "results": hostile.results}
+            report = verify_archive(io.BytesIO(hostile.archive), **published, executor=executor, pins=hostile.pins)
             assert report.refusal is not None, case.name
             assert (case.rule.id, case.height) == (report.refusal.rule, report.refusal.height), case.name
+
+
+def test_an_honest_file_of_results_is_recounted_and_equal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert 0 == main([word for word in command(counted(), tmp_path) if word != "--json"])
+    shown = capsys.readouterr().out
+    assert "10  holds" in shown
+    assert "equal to the published file of results" in shown
+    assert "arried: 2 for, 2 against, 2 abstained." in shown
 
 
 def test_names_in_the_corpus_are_distinct() -> None:
