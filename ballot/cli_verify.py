@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import re
+import signal
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import BinaryIO, Final, TextIO
 
 from ballot.errors import UnusableInputError
@@ -136,6 +140,27 @@ def _print(report: Report) -> None:
         print(f"Note: {note}")
 
 
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def _workers(jobs: int | None) -> Iterator[ProcessPoolExecutor]:
+    """Processes that end at once, without a word, when the person at the terminal interrupts."""
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        for child in multiprocessing.active_children():
+            child.terminate()
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        with ProcessPoolExecutor(jobs, initializer=_leave_interrupts_to_the_parent) as executor:
+            yield executor
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def run(args: argparse.Namespace) -> int:
     """Verify, print, and return the exit status."""
     bar = _Bar(sys.stderr)
@@ -145,7 +170,7 @@ def run(args: argparse.Namespace) -> int:
         results = _beside(args.results, args.file, ".results.json")
         executor = None
         if args.jobs != 1:
-            executor = stack.enter_context(ProcessPoolExecutor(args.jobs))
+            executor = stack.enter_context(_workers(args.jobs))
         report = verify_archive(
             file, companion=companion, results=results, executor=executor, pins=args.pin, progress=bar
         )

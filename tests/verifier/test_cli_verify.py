@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -48,7 +49,7 @@ def test_every_step_is_told_when_one_fails(archive: Path, capsys: pytest.Capture
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1].startswith("REFUSED (rule companion-missing, event 13): key-holder 1's decryption comes without")
     assert "At fault: trustee 1, or whoever removed them." in lines[-1]
-    assert [f"{number}  " for number in range(1, 10)] == [line[:3] for line in lines if line[:1].isdigit()]
+    assert [f"{number} " for number in range(1, 11)] == [line.split(" ", 1)[0] + " " for line in lines if line[:1].isdigit()]
 
 
 def test_an_unfinished_election_exits_with_3(archive: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -61,7 +62,7 @@ def test_json_says_the_same_to_programs(archive: Path, capsys: pytest.CaptureFix
     assert 0 == main(["verify", str(archive), "--json", "--jobs", "1"])
     report = json.loads(capsys.readouterr().out)
     assert ("verified", None, 6) == (report["outcome"], report["rule"], report["counted"])
-    assert [True] * 9 == [step["holds"] for step in report["steps"]]
+    assert [True] * 10 == [step["holds"] for step in report["steps"]]
     assert [{"answer": "For", "votes": 2}, {"answer": "Against", "votes": 2}] == report["result"][0]["totals"]
 
 
@@ -194,3 +195,20 @@ def test_the_verifier_runs_without_assertions(archive: Path) -> None:
     archive.with_suffix(".companion.json").unlink()
     done = subprocess.run([sys.executable, "-O", "-m", "ballot.cli", "verify", str(archive)], capture_output=True, check=False)
     assert 1 == done.returncode
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_an_interrupt_ends_it_with_one_sentence(jobs: str, tmp_path: Path) -> None:
+    pipe = tmp_path / "election.bel"
+    os.mkfifo(pipe)
+    board = Society(seed=b"pipe", declarations=None).hold()
+    command = [sys.executable, "-m", "ballot.cli", "verify", str(pipe), "--jobs", jobs]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True) as process:
+        with pipe.open("wb") as file:
+            file.write(board.to_bytes()[:-2000])  # all but the end: the workers are at work, the command waits for more
+            file.flush()
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(2)
+            os.killpg(process.pid, signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+        assert (3, b"", b"ballot: interrupted before the end.\n") == (process.returncode, out, err)
