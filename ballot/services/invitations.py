@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -10,8 +11,9 @@ from sqlmodel import Session, col, select
 
 from ballot.config import Config
 from ballot.errors import PreconditionError
-from ballot.models import Cast, Election, ElectionState, Electorate, Meeting, RollEntry, Trustee
+from ballot.models import Cast, Election, ElectionState, Electorate, Meeting, Outbox, RollEntry, Trustee
 from ballot.services import lifecycle, mail, registrar, roll, tokens
+from ballot.services.database import Database
 from ballot.services.journal import Act, Actor, append
 from ballot.services.keys import Keys
 from ballot.services.mail import Mailer
@@ -39,32 +41,77 @@ def send_links(
     *,
     introduction: str = "",
     reminder: int = 0,
+    most: int | None = None,
+    record: bool = True,
 ) -> int:
     """Every member of these electorates has a mail waiting, and this is how many are new. Asking twice queues nothing twice.
 
-    A reminder (1, 2, …) goes only to members who have not voted in every open election of theirs.
+    A reminder (1, 2, …) goes only to members who have not voted in every open election of theirs. `most` stops after so many
+    (see `send_in_batches`); `record` puts the act and the whole number into the journal.
 
     Raises:
         NotAllowedError: this role sends no mail.
-        PreconditionError: no election is locked or open, or the meeting's codes are made by the registrar, who merges the mail.
+        PreconditionError: no election is locked or open, or the meeting's codes are made by the registrar, who sends the mails.
     """
     require(actor, Move.OPEN)
     meeting = session.get_one(Meeting, meeting_id)
     elections = sendable(session, meeting_id)
     if not elections:
         raise PreconditionError("No ballot of this meeting is locked yet, so there is nothing to send.")
+    if meeting.split_trust:
+        raise PreconditionError("In this meeting the membership secretary makes the codes and sends the e-mails.")
     mine = _electorates(session, elections)
-    voted = _complete(session, elections, mine) if reminder else frozenset()
-    queued = 0
-    for entry in roll.members(session, meeting_id):
-        if entry.withdrawn or entry.handle not in mine or entry.handle in voted:
-            continue
+    without = _complete(session, elections, mine) if reminder else frozenset()
+    known = frozenset(session.exec(select(Outbox.key).where(Outbox.meeting_id == meeting_id, Outbox.kind == "invitation")))
+    waiting = [
+        entry
+        for entry in roll.members(session, meeting_id)
+        if not entry.withdrawn
+        and entry.handle in mine
+        and entry.handle not in without
+        and f"invitation/{meeting_id}/{entry.handle}/{entry.generation}/{reminder}" not in known
+    ]
+    for entry in waiting[:most]:
         papers = [e for e in elections if e.uuid in mine[entry.handle]]
-        letter = _letter(session, config, keys, meeting, entry, papers, now, introduction=introduction, reminder=reminder)
-        queued += mailer.put(session, letter, now).due_at == now
-    details = {"mails": queued, "elections": [e.uuid for e in elections], **({"reminder": reminder} if reminder else {})}
-    append(session, meeting_id, Act.REMINDER_SENT if reminder else Act.LINKS_SENT, actor, now, details=details)
-    return queued
+        mailer.put(
+            session, _letter(session, config, keys, meeting, entry, papers, now, introduction=introduction, reminder=reminder), now
+        )
+    if record:
+        details = {"mails": len(waiting), "elections": [e.uuid for e in elections], **({"reminder": reminder} if reminder else {})}
+        append(session, meeting_id, Act.REMINDER_SENT if reminder else Act.LINKS_SENT, actor, now, details=details)
+    return len(waiting[:most])
+
+
+def send_in_batches(
+    database: Database,
+    config: Config,
+    keys: Keys,
+    mailer: Mailer,
+    meeting_id: str,
+    actor: Actor,
+    now: datetime,
+    *,
+    introduction: str = "",
+    reminder: int = 0,
+    seconds: float = 20,
+    record: bool = True,
+) -> bool:
+    """As `send_links` in short transactions, so that members can vote in between; False where time ran out and some still wait.
+
+    Raises: as `send_links`.
+    """
+    end, batch = time.monotonic() + seconds, 250
+    while True:
+        with database.write() as session:
+            queued = send_links(
+                session, config, keys, mailer, meeting_id, actor, now,
+                introduction=introduction, reminder=reminder, most=batch, record=record,
+            )  # fmt: skip
+        if queued < batch:
+            return True
+        if time.monotonic() > end:
+            return False
+        record, batch = False, 2000
 
 
 def send_one(session: Session, config: Config, keys: Keys, mailer: Mailer, entry: RollEntry, now: datetime) -> bool:

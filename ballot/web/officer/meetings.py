@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from flask import redirect, render_template
@@ -194,18 +196,23 @@ def _send(meeting_id: str, *, reminder: bool) -> AnyResponse | tuple[str, int]:
     now = site().clock.now()
     if form.validate() and code_is_right(form):
         try:
-            with site().database.write() as db:
-                invitations.send_links(
-                    db,
-                    site().config,
-                    site().keys,
-                    site().mailer,
-                    meeting_of(db, meeting_id).id,
-                    actor(),
-                    now,
-                    introduction=form.introduction.data,
-                    reminder=now.toordinal() if reminder else 0,
-                )
+            with site().database.read() as db:
+                meeting_of(db, meeting_id)
+            send_more = partial(
+                invitations.send_in_batches,
+                site().database,
+                site().config,
+                site().keys,
+                site().mailer,
+                meeting_id,
+                actor(),
+                now,
+                introduction=form.introduction.data,
+                reminder=now.toordinal() if reminder else 0,
+            )
+            if not send_more(seconds=15):
+                # Very many members: the rest goes on beside this request. Should the server stop, a second press goes on from there.
+                threading.Thread(target=send_more, kwargs={"seconds": 24 * 3600, "record": False}, daemon=True).start()
             return redirect(f"/officer/m/{meeting_id}", code=303)
         except BallotError as error:
             form.put_error("code", str(error))
