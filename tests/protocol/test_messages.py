@@ -8,7 +8,17 @@ from ballot.errors import MalformedError, NotSupportedError
 from ballot.protocol.declarations import Declarations, join_description, split_description
 from ballot.protocol.group import G
 from ballot.protocol.messages import (
-    Ciphertext, Election, Event, Proof, PublicCredentials, QuestionH, QuestionNH, Result, SetupData, dumps, loads,
+    Ciphertext,
+    Election,
+    Event,
+    Proof,
+    PublicCredentials,
+    QuestionH,
+    QuestionNH,
+    Result,
+    SetupData,
+    dumps,
+    loads,
 )  # fmt: skip
 
 ELECTION = Election(
