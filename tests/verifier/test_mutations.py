@@ -84,7 +84,8 @@ def made(name: str) -> Hostile:
 
 def judged(case: Case, verifier: Any) -> tuple[str | None, int | None, str]:
     hostile = made(case.name)
-    report: Report = verifier.verify_archive(io.BytesIO(hostile.archive), companion=hostile.companion, results=hostile.results, pins=hostile.pins)
+    beside = {"companion": hostile.companion, "results": hostile.results}
+    report: Report = verifier.verify_archive(io.BytesIO(hostile.archive), **beside, pins=hostile.pins)
     return (report.refusal and report.refusal.rule, report.refusal and report.refusal.height, report.sentence)
 
 
