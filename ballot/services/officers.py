@@ -156,6 +156,10 @@ def sign_out(db: Session, visit: Visit) -> None:
 
 def forget_old(db: Session, *, now: datetime) -> None:
     """Ended sessions, links and counters are gone."""
+    mails = col(RateLimit.key).startswith("sign-in-mail:", autoescape=True)
+    db.execute(delete(RateLimit).where(mails, col(RateLimit.window) < int(now.timestamp()) // LINK_PAUSE - 1))
+    tries = col(RateLimit.key).startswith("second-factor:", autoescape=True)
+    db.execute(delete(RateLimit).where(tries, col(RateLimit.window) < int(now.timestamp()) // WINDOW - 1))
     db.execute(delete(OfficerSession).where(col(OfficerSession.expires_at) <= now))
     db.execute(delete(LoginLink).where(col(LoginLink.expires_at) <= now))
 

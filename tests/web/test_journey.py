@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import re
@@ -14,6 +15,7 @@ from sqlmodel import select
 from ballot.app import Site
 from ballot.models import Election, ElectionState, Electorate, Meeting, Outbox, RollEntry
 from ballot.protocol.ballots import create_ballot
+from ballot.protocol.credentials import derive_code, public
 from ballot.protocol.group import SystemRng
 from ballot.services import board, registrar, tokens
 from ballot.services.clock import FixedClock
@@ -419,3 +421,39 @@ def test_tidying_unlinks_members_from_credentials(
     assert 303 == returning_officer.post(f"/officer/e/{uuid}/tidy", {"code": returning_officer.digits()}).status_code
     with site.database.read() as db:
         assert [] == list(db.exec(select(Electorate)))
+
+
+def test_where_the_secretary_makes_the_codes_the_site_hands_out_links_without_codes_and_takes_in_public_halves(
+    site: Site, returning_officer: Visitor
+) -> None:
+    made = returning_officer.post("/officer/meetings/new", {"name": "2026 AGM", "two_people": "no", "codes": "secretary"})
+    meeting = made.headers["Location"].rsplit("/", 1)[1]
+    upload(returning_officer, meeting)
+    freeze(returning_officer, meeting)
+    there = f"/officer/m/{meeting}/registrar"
+    early = returning_officer.post(there, {"download-code": returning_officer.digits()})
+    assert "Add the ballots first" in text_of(early)
+    uuid = make_ballot(returning_officer, meeting, practice="y")
+    assert "Voting codes" in text_of(returning_officer.get(f"/officer/e/{uuid}"))
+    links = returning_officer.post(there, {"download-code": returning_officer.digits()}).get_data(as_text=True)
+    rows = list(csv.DictReader(io.StringIO(links)))
+    assert 6 == len(rows)
+    assert all(row["link"].startswith("https://vote.example.org/vote#") for row in rows)
+    assert not any(re.search(r"\.\w{5}-\w{6}-\w{5}-\w{6}$", row["link"]) for row in rows)
+
+    def public_halves(handles: list[str]) -> str:
+        codes = {handle: derive_code(b"a key of the secretary's own    ", meeting, handle) for handle in handles}
+        return "handle,credential\n" + "".join(f"{handle},{public(uuid, code)}\n" for handle, code in codes.items())
+
+    def send(content: str):  # type: ignore[no-untyped-def]
+        fields = {"upload-file": (io.BytesIO(content.encode()), "list.csv"), "upload-code": returning_officer.digits()}
+        return returning_officer.post(f"/officer/e/{uuid}/credentials", fields, page=there)
+
+    handles = [row["handle"] for row in rows]
+    assert "1 members are missing" in text_of(send(public_halves(handles[1:])))
+    assert "must begin with the headings" in text_of(send("nonsense"))
+    done = send(public_halves(handles))
+    assert 303 == done.status_code, text_of(done)
+    assert 303 == returning_officer.post(f"/officer/e/{uuid}/lock", {"code": returning_officer.digits()}).status_code
+    refused = returning_officer.post(f"/officer/m/{meeting}/send", {"code": returning_officer.digits()})
+    assert "the membership secretary makes the codes and sends the e-mails" in text_of(refused)

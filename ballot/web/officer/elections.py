@@ -15,7 +15,7 @@ from wtforms import BooleanField, SelectField
 from ballot.errors import BallotError
 from ballot.models import Election, ElectionState, Meeting, Roll, Trustee
 from ballot.protocol.messages import MAX_CHOICES_RANKED, Question, QuestionNH
-from ballot.services import board, invitations, lifecycle, roll, trustees
+from ballot.services import board, invitations, lifecycle, registrar, roll, trustees
 from ballot.services.clock import spoken
 from ballot.services.lifecycle import ElectionDraft
 from ballot.services.trustees import Person
@@ -435,6 +435,7 @@ def tasks_of(db: Session, election: Election, now: datetime) -> tuple[list[Task]
         Task("Dates and details", *done, when_words(election), f"{here}/details" if draft else ""),
         Task("Who can vote", *(done if frozen else open_), section(election.config["electorate"]), f"{there}/roll"),
         Task("Key-holders", *(open_ if unready else done), unready, f"{here}/trustees"),
+        *_codes_task(db, election, there),
         Task("Lock the ballot", *after(ElectionState.LOCKED, ready=not obstacles), lock_words, f"{here}/lock" if draft else ""),
         Task("Send the voting e-mails", *sent, "One e-mail a member for the whole meeting", f"{there}/send"),
         Task("Open voting", *after(ElectionState.OPEN, ready=state is _LOCKED), "", f"{here}/open" if state is _LOCKED else ""),
@@ -445,6 +446,15 @@ def tasks_of(db: Session, election: Election, now: datetime) -> tuple[list[Task]
         Task("Publish", *after(ElectionState.PUBLISHED, ready=False), "", f"{here}/publish" if state is ElectionState.TALLYING else ""),
     ]
     return tasks, _next(election, tasks, now)
+
+
+def _codes_task(db: Session, election: Election, there: str) -> list[Task]:
+    """Where the membership secretary makes the codes, their public halves have to come in before the lock."""
+    if not meeting_of(db, election.meeting_id).split_trust:
+        return []
+    here = registrar.public_credentials(db, election.uuid).entries
+    status = ("Done", "") if here else ("To do", "wait")
+    return [Task("Voting codes", *status, "Made by the membership secretary on another computer", f"{there}/registrar")]
 
 
 def when_words(election: Election) -> str:

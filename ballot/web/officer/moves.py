@@ -14,7 +14,7 @@ from sqlmodel import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from ballot.errors import BallotError, NotFoundError
-from ballot.models import Approval, Election, ElectionState, Meeting, Officer, Roll
+from ballot.models import Approval, Election, ElectionState, Meeting, Officer, Roll, RollEntry
 from ballot.services import approvals, invitations, lifecycle, registrar, tally, trustees
 from ballot.services.approvals import Need
 from ballot.services.clock import spoken
@@ -23,7 +23,7 @@ from ballot.web import site
 from ballot.web.access import CONDUCT, KEEP_ROLL, OFFICERS, open_to
 from ballot.web.forms import clock_time, day, moment_of, text
 from ballot.web.officer import bp
-from ballot.web.officer.common import CodeForm, actor, code_is_right, election_of, meeting_of, rights
+from ballot.web.officer.common import CodeForm, actor, code_is_right, election_of, may, meeting_of, rights
 from ballot.web.officer.elections import with_words
 
 
@@ -358,6 +358,7 @@ def _approval_page(db: Session, approval_id: str, form: CodeForm) -> str:
         asked_by=db.get(Officer, approval.asked_by),
         meeting=meeting_of(db, approval.meeting_id),
         election=db.get(Election, approval.subject),
+        member=db.get(RollEntry, approval.subject) if may(KEEP_ROLL) else None,
     )
 
 

@@ -7,7 +7,7 @@ from flask_wtf.file import FileField, FileRequired
 from sqlmodel import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from ballot.errors import BallotError
+from ballot.errors import BallotError, PreconditionError
 from ballot.models import ElectionState
 from ballot.services import invitations, lifecycle, registrar
 from ballot.web import site
@@ -49,6 +49,8 @@ def registrar_list(meeting_id: str) -> AnyResponse | tuple[str, int]:
         try:
             with site().database.read() as db:
                 elections = lifecycle.elections_of(db, meeting_of(db, meeting_id).id)
+                if not elections:
+                    raise PreconditionError("Add the ballots first: the links end some time after the last one closes.")
                 ends = invitations.expiry(site().config, elections, site().clock.now())
                 content = registrar.registrar_list(db, site().config, site().keys, meeting_id, ends)
             headers = {"Content-Disposition": f'attachment; filename="links-{meeting_id}.csv"'}
