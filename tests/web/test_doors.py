@@ -282,3 +282,23 @@ def test_what_people_typed_is_text_everywhere(site: Site, app: Flask, returning_
         text = returning_officer.get(page).get_data(as_text=True)
         assert "<script>alert" not in text, page
         assert "<img" not in text, page
+
+
+def test_ids_are_unique_and_every_label_has_its_field(app: Flask, places: dict[str, str], returning_officer: Visitor) -> None:
+    make_ballot(returning_officer, places["meeting_id"], name="A second draft")
+    make_ballot(returning_officer, places["meeting_id"], name="A third draft")
+    for rule, method in rules(app):
+        if method == "GET" and rule.endpoint.startswith(("officer.", "board.", "trustee_api.", "dev.")):
+            response = returning_officer.get(address(rule, places))
+            if response.mimetype != "text/html":
+                continue
+            page = response.get_data(as_text=True)
+            ids = re.findall(r"""\sid=["']([^"']+)["']""", page)
+            assert len(ids) == len(set(ids)), (rule.rule, ids)
+            named = {
+                name
+                for found in re.findall(r"""\s(?:for|aria-describedby|aria-labelledby)=["']([^"']+)["']""", page)
+                for name in found.split()
+            }
+            assert named <= set(ids), (rule.rule, named - set(ids))
+            assert 1 == page.count("<h1"), rule.rule

@@ -446,7 +446,7 @@ def test_where_the_secretary_makes_the_codes_the_site_hands_out_links_without_co
         return "handle,credential\n" + "".join(f"{handle},{public(uuid, code)}\n" for handle, code in codes.items())
 
     def send(content: str):  # type: ignore[no-untyped-def]
-        fields = {"upload-file": (io.BytesIO(content.encode()), "list.csv"), "upload-code": returning_officer.digits()}
+        fields = {f"{uuid}-file": (io.BytesIO(content.encode()), "list.csv"), f"{uuid}-code": returning_officer.digits()}
         return returning_officer.post(f"/officer/e/{uuid}/credentials", fields, page=there)
 
     handles = [row["handle"] for row in rows]

@@ -81,7 +81,9 @@ def test_an_officer_signs_in_and_prepares_a_ballot(
     link = add_officer(new_site(), "rosa@example.org")
     browser = new_browser(size)
     browser.get(link)
-    assert "Continue signing in" == browser.find_element("css selector", "[data-when-filled] h1").text
+    assert "Continue signing in" == heading(browser)
+    assert browser.find_element("css selector", "[data-when-filled]").is_displayed()
+    assert not browser.find_element("css selector", "[data-when-empty]").is_displayed()
     assert browser.current_url.endswith("/officer/sign-in/link")  # the code left the address bar
     looks_right(browser)
     press(browser, "Continue")

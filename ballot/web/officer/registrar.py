@@ -25,19 +25,22 @@ class CredentialsForm(CodeForm):
     )
 
 
-def _page(db: Session, meeting_id: str, download: CodeForm, upload: CredentialsForm, uuid: str = "") -> str:
+def _page(db: Session, meeting_id: str, download: CodeForm | None = None, sent: tuple[str, CredentialsForm] | None = None) -> str:
+    """One upload form a draft, each with names of its own; `sent` is the one that came back with errors."""
     meeting = meeting_of(db, meeting_id)
     drafts = [e for e in lifecycle.elections_of(db, meeting_id) if e.state is ElectionState.DRAFT]
-    return render_template(
-        "officer/registrar.html", meeting=meeting, drafts=drafts, download=download, upload=upload, sent=uuid, **rights()
-    )
+    empty = {e.uuid: CredentialsForm(formdata=None, prefix=f"{e.uuid}-") for e in drafts}
+    uploads = [(e, sent[1] if sent is not None and sent[0] == e.uuid else empty[e.uuid]) for e in drafts]
+    download = download or CodeForm(formdata=None, prefix="download-")
+    problems = download.problems() + [problem for _, form in uploads for problem in form.problems()]
+    return render_template("officer/registrar.html", meeting=meeting, uploads=uploads, download=download, problems=problems, **rights())
 
 
 @bp.get("/m/<base58:meeting_id>/registrar")
 @open_to(*KEEP_ROLL)
 def registrar_page(meeting_id: str) -> str:
     with site().database.read() as db:
-        return _page(db, meeting_id, CodeForm(formdata=None, prefix="download-"), CredentialsForm(formdata=None, prefix="upload-"))
+        return _page(db, meeting_id)
 
 
 @bp.post("/m/<base58:meeting_id>/registrar")
@@ -58,13 +61,14 @@ def registrar_list(meeting_id: str) -> AnyResponse | tuple[str, int]:
         except BallotError as error:
             form.put_error("code", str(error))
     with site().database.read() as db:
-        return _page(db, meeting_id, form, CredentialsForm(formdata=None, prefix="upload-")), 422
+        return _page(db, meeting_id, form), 422
 
 
 @bp.post("/e/<base58:uuid>/credentials")
 @open_to(*KEEP_ROLL, body=ROLL_BODY)
 def receive_credentials(uuid: str) -> AnyResponse | tuple[str, int]:
-    form = CredentialsForm(prefix="upload-")
+    """The public halves of the codes for one ballot."""
+    form = CredentialsForm(prefix=f"{uuid}-")
     with site().database.read() as db:
         meeting_id = election_of(db, uuid).meeting_id
     if form.validate() and code_is_right(form):
@@ -76,4 +80,4 @@ def receive_credentials(uuid: str) -> AnyResponse | tuple[str, int]:
         except BallotError as error:
             form.put_error("file", str(error))
     with site().database.read() as db:
-        return _page(db, meeting_id, CodeForm(formdata=None, prefix="download-"), form, uuid), 422
+        return _page(db, meeting_id, sent=(uuid, form)), 422
