@@ -134,6 +134,16 @@ def test_at_the_announced_hour_it_is_too_late_even_before_anybody_closes(open_el
     refused(world, uuid, members[1], world.ballot(uuid, members[1]), VotingClosedError)
 
 
+@pytest.mark.parametrize(
+    ("late", "words"),
+    [({"seconds": 40}, "40 seconds before"), ({"minutes": 3}, "3 minutes before"), ({"days": 1}, "before your vote arrived")],
+)
+def test_a_late_voter_is_told_by_how_much(open_election: Open, late: dict[str, float], words: str) -> None:
+    world, uuid, members = open_election
+    world.clock.moment = CLOSES + timedelta(**late)
+    assert words in str(refused(world, uuid, members[1], world.ballot(uuid, members[1]), VotingClosedError))
+
+
 def test_after_an_early_close_or_void_it_is_too_late(open_election: Open) -> None:
     world, uuid, members = open_election
     with world.database.write() as session:

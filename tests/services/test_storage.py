@@ -179,3 +179,29 @@ def test_a_swapped_election_text_is_not_served_to_anybody(full_box: Full) -> Non
     with pytest.raises(BoardDamagedError) as caught:
         board.load_setup(world.database, uuid)
     assert setup.data.election == caught.value.object_hash
+
+
+def test_bytes_that_are_no_event_and_rows_beyond_the_head_are_found(full_box: Full) -> None:
+    world, uuid, _, _ = full_box
+    with world.database.write_connection() as connection:
+        last = connection.execute(select(event).where(event.c.election_uuid == uuid, event.c.height == 5)).one()
+        connection.execute(insert(event).values(**{**last._mapping, "height": 6, "hash": "0" * 64}))
+    with pytest.raises(BoardDamagedError, match="beyond the head") as caught:
+        lifecycle.close(world.database, uuid, OFFICER, world.now)
+    assert 6 == caught.value.height
+    with world.database.write_connection() as connection:
+        connection.execute(update(event).where(event.c.election_uuid == uuid, event.c.height == 4).values(content=b"{}"))
+    with pytest.raises(BoardDamagedError) as caught:
+        lifecycle.close(world.database, uuid, OFFICER, world.now)
+    assert 4 == caught.value.height
+
+
+def test_a_second_ballot_of_one_credential_slipped_past_the_service_stops_the_tally(full_box: Full) -> None:
+    world, uuid, _, _ = full_box
+    with world.database.write_connection() as connection:
+        second = select(cast.c.credential).where(cast.c.election_uuid == uuid, cast.c.height == 2)
+        first = update(cast).where(cast.c.election_uuid == uuid, cast.c.height == 1)
+        connection.execute(first.values(credential=connection.execute(second).scalar_one(), ordinal=1))
+    world.close(uuid)
+    with pytest.raises(BoardDamagedError, match="height 1 voted twice"):
+        tally.begin(world.database, uuid, OFFICER, world.now)

@@ -6,11 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from ballot.errors import (
     ApprovalNeededError,
     BallotError,
+    BoardDamagedError,
     InvalidCompanionError,
     InvalidPartialDecryptionError,
     InvalidShuffleError,
@@ -337,3 +338,36 @@ def test_publishing_takes_a_second_person_before_anything_is_computed(world: Wor
     world.publish(uuid)
     last = last_act(world, meeting.id)
     assert ("result published", SECOND.id) == (last.act, last.second)
+
+
+def test_a_companion_file_that_vanished_is_found_by_our_own_verifier_and_nothing_is_published(shuffled: Closed) -> None:
+    world, uuid, meeting = shuffled
+    for owner in (1, 3):
+        tally.accept_decryption(world.database, uuid, owner, *world.share(uuid, owner), world.now)
+    with world.database.write_connection() as connection:
+        connection.execute(delete(table(Companion)).where(table(Companion).c.owner == 3))
+    with pytest.raises(BoardDamagedError, match="refused by the verifier"):
+        world.publish(uuid)
+    assert "damage found" == last_act(world, meeting).act
+    with world.database.read() as session:
+        assert ElectionState.TALLYING is lifecycle.election_of(session, uuid).state
+    with pytest.raises(NotFoundError):
+        tally.outcome(world.database, uuid)
+
+
+def test_where_nothing_is_ranked_there_is_nothing_to_shuffle_and_no_share_after_the_result(world: World) -> None:
+    meeting = world.meeting(two_people=False)
+    uuid = world.election(meeting, questions=(MOTION,))
+    world.open(uuid)
+    for entry in world.members(meeting)[:5]:
+        world.cast(uuid, entry, [(0, 1, 0)])
+    world.close(uuid)
+    tally.begin(world.database, uuid, OFFICER, world.now)
+    with pytest.raises(PreconditionError, match="nothing to shuffle"):
+        tally.accept_shuffle(world.database, uuid, 1, b"{}", world.now)
+    late = world.share(uuid, 3)
+    for owner in (1, 2):
+        tally.accept_decryption(world.database, uuid, owner, *world.share(uuid, owner), world.now)
+    tally.finish(world.database, uuid, OFFICER, world.now)
+    with pytest.raises(PreconditionError, match="no further share"):
+        tally.accept_decryption(world.database, uuid, 3, *late, world.now)
