@@ -25,7 +25,15 @@ export function hasKeys(value, ...names) {
 }
 
 export const write = canonicalJson;
-export const read = parseCanonicalJson;
+
+export function read(text) {
+  try {
+    return parseCanonicalJson(text);
+  } catch (error) {
+    if (error instanceof RangeError) throw new MalformedError("nested too deeply"); // the parser's own stack
+    throw error;
+  }
+}
 
 export function scalar(text) {
   check(isText(text) && SCALAR.test(text) && BigInt(text) < Q, "a scalar is a decimal number below the group order, in its shortest form");
