@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from ballot.errors import UnusableInputError
 from ballot.protocol.messages import Election
-from ballot.simulate import Plan, Simulated, parse_template, simulate
+from ballot.simulate import Plan, Simulated, parse_rules, parse_template, simulate
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -23,11 +23,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "simulate",
         help="run a whole election in this process and leave its files",
         description="Run a whole election in this process, with random answers, and leave in OUT: <uuid>.bel, "
-        "<uuid>.companion.json, public/ and secret/. For tests and benchmarks: all secrets are in one hand.",
+        "<uuid>.companion.json, with rules <uuid>.results.json, public/ and secret/. For tests and benchmarks: all secrets are "
+        "in one hand.",
     )
     parser.add_argument("out", metavar="OUT", type=Path, help="a folder, empty or not there yet")
     parser.add_argument("--voters", metavar="N", type=int, required=True, help="number of members on the roll")
     parser.add_argument("--questions", metavar="FILE.json", type=Path, required=True, help="a Belenios questions template")
+    parser.add_argument(
+        "--rules", metavar="FILE.json", type=Path, help="a JSON list, one counting rule a question, which the election declares"
+    )
     parser.add_argument("--trustees", metavar="M", type=int, default=3, help="number of key-holders (default: 3)")
     parser.add_argument("--threshold", metavar="T", type=int, help="how many of them suffice to open (default: all are needed)")
     parser.add_argument("--turnout", metavar="N", type=int, help="number of members who vote (default: all)")
@@ -49,6 +53,8 @@ def _write(out: Path, done: Simulated) -> None:
     uuid = done.election.uuid
     if done.companions is not None:
         (out / f"{uuid}.companion.json").write_bytes(done.companions.to_bytes())
+    if done.results is not None:
+        (out / f"{uuid}.results.json").write_bytes(done.results)
     public = out / "public"
     public.mkdir()
     for name, message in (
@@ -66,6 +72,13 @@ def _write(out: Path, done: Simulated) -> None:
         _write_secret(secret / f"trustee-{owner}.key", json.dumps(str(key)).encode())
 
 
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UnusableInputError(f"{path} cannot be read: {error.strerror}") from error
+
+
 def run(args: argparse.Namespace) -> int:
     """Simulate as asked; exit status 0.
 
@@ -73,11 +86,8 @@ def run(args: argparse.Namespace) -> int:
     numbers that make no election.
     """
     out: Path = args.out
-    try:
-        template = args.questions.read_bytes()
-    except OSError as error:
-        raise UnusableInputError(f"{args.questions} cannot be read: {error.strerror}") from error
-    name, description, questions = parse_template(template)
+    name, description, questions = parse_template(_read(args.questions))
+    rules = () if args.rules is None else parse_rules(_read(args.rules))
     if args.jobs < 1:
         raise UnusableInputError("--jobs is at least 1")
     timing = {} if args.seed is not None else {"timestamp": int(time.time())}
@@ -90,6 +100,7 @@ def run(args: argparse.Namespace) -> int:
         name=name,
         description=description,
         declared=not args.plain,
+        rules=rules,
         seed=None if args.seed is None else args.seed.encode(),
         **timing,
     )

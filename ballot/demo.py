@@ -480,10 +480,14 @@ def _count_day(made: Sample, clock: FixedClock, rng: Rng, pool: Executor, say: S
     for election in elections:
         agreed = made.agreed(Need.PUBLISH, election.uuid)
         tally.publish(made.database, election.uuid, made.officer, made.now, approval=agreed, executor=pool)
+        from ballot.web.board.report import quotas_of
         from ballot.web.board.result import published_result
 
         for question in published_result(made.database, election.uuid):
             say(f"{question.title.splitlines()[0]}: {question.verdict}")
+            quotas = quotas_of(question.record) if question.record is not None else None
+            if quotas is not None:
+                say(f"  {quotas.beside}")
 
 
 def _compare(made: Sample, election: Election, chosen: Sequence[Sequence[Sequence[int]]]) -> None:
@@ -508,9 +512,11 @@ def _verify(made: Sample, folder: Path, pool: Executor, say: Sayer) -> str:
             file.writelines(board.stream_archive(made.database, election.uuid)[1])
         with made.database.read() as session:
             companion = board.companion_bytes(session, election.uuid)
+        results = tally.outcome(made.database, election.uuid).file
         archive.with_suffix(".companion.json").write_bytes(companion)
+        archive.with_suffix(".results.json").write_bytes(results)
         with archive.open("rb") as file:
-            report = verify_archive(file, companion=companion, executor=pool)
+            report = verify_archive(file, companion=companion, results=results, executor=pool)
         say(f"ballot verify, {election.name}: {report.verdict()}")
         if report.outcome is not Outcome.VERIFIED:
             raise VerificationError(report.verdict())

@@ -83,9 +83,13 @@ def _seats(rule: Rule, question: Question) -> _Seats:
     seats, ron = rule.get("seats", 1), rule.get("ron", False)
     if type(seats) is not int or seats < 1 or type(ron) is not bool:
         raise CountError("A rule must say how many seats there are, and whether nominations can be re-opened.")
+    return _Seats(str(rule["rule"]), seats, len(question.answers) - 1 if ron else None, quota_places(rule, question))
+
+
+def quota_places(rule: Rule, question: Question) -> Constraints | None:
+    """The quota places that a rule declares, None without any. Raises: CountError, MalformedError."""
     constraints = rule.get("constraints")
-    parsed = None if constraints is None else parse_constraints(json.dumps(constraints), question.answers)
-    return _Seats(str(rule["rule"]), seats, len(question.answers) - 1 if ron else None, parsed)
+    return None if constraints is None else parse_constraints(json.dumps(constraints), question.answers)
 
 
 def _known_keys(rule: Rule, known: set[str]) -> None:
@@ -127,7 +131,8 @@ def check_rule(question: Question, rule: Rule) -> None:
 
 @dataclass(frozen=True)
 class Acts:
-    """What the returning officer did between the close and the count, on the journal: not in the hashed text, so it is published.
+    """What the returning officer did after the close and before the first share of a key-holder, on the journal: not in the
+    hashed text, so it is published.
 
     By question number from 1. `lots`: an order of the choices drawn in public, most favoured first. `withdrawn`: who
     withdrew before the count. Choices are numbered from 0 here and from 1 in the file.

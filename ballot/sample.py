@@ -8,9 +8,10 @@ from __future__ import annotations
 import csv
 import io
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from ballot.protocol.messages import Question, QuestionH, QuestionNH
 from ballot.services.lifecycle import ElectionDraft
@@ -289,7 +290,8 @@ def roll_file(today: date) -> bytes:
 def drafts(opens: datetime, closes: datetime) -> list[ElectionDraft]:
     """Three motions, five officer posts, a committee of six: three elections of one meeting."""
     luck = random.Random(SEED + 1)
-    members = [f"{person.first} {person.last}" for person in people(opens.date())[:60]]
+    known = {f"{person.first} {person.last}": person for person in people(opens.date())[:60]}
+    members = list(known)
     luck.shuffle(members)
     standing = iter(members)
     motions: list[Question] = [QuestionH(("For", "Against"), 1, 1, f"{title}\n{text}", True) for title, text in MOTIONS]
@@ -318,10 +320,17 @@ def drafts(opens: datetime, closes: datetime) -> list[ElectionDraft]:
             [committee],
             opens,
             closes,
-            description="Six places, filled by the single transferable vote.",
-            rules=[{"rule": "scottish-2011", "seats": COMMITTEE_SEATS, "ron": True}],
+            description="Six places, filled by the single transferable vote, with quota places.",
+            rules=[{"rule": "scottish-2011", "seats": COMMITTEE_SEATS, "ron": True, "constraints": _quota_places(committee, known)}],
         ),
     ]
+
+
+def _quota_places(committee: QuestionNH, known: Mapping[str, Person]) -> dict[str, Any]:
+    """At least half women, and at least one of each other group, as the candidates describe themselves."""
+    groups = {group: [name for name in committee.answers if name in known and group in known[name].groups] for group in GROUPS}
+    rules = [{"group": group, "at_least": "50%" if group == "women" else 1} for group in GROUPS]
+    return {"groups": groups, "rules": rules}
 
 
 def choices(draft: ElectionDraft, luck: random.Random) -> list[list[int]]:

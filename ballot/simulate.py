@@ -12,14 +12,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
-from typing import BinaryIO, Final, TypeVar
+from typing import Any, BinaryIO, Final, TypeVar
 
-from ballot.errors import MalformedError
+from ballot.errors import CountError, MalformedError
 from ballot.protocol import credentials, trustees
 from ballot.protocol.archive import ArchiveWriter
 from ballot.protocol.ballots import create_ballot
 from ballot.protocol.companion import gen_companion
-from ballot.protocol.declarations import MINIMUM_BALLOTS, Declarations, join_description
+from ballot.protocol.declarations import MINIMUM_BALLOTS, Declarations, join_description, split_description
 from ballot.protocol.decryption import combine_factors, gen_partial_decryption
 from ballot.protocol.group import GROUP_NAME, Point, Rng, SeededRng, SystemRng
 from ballot.protocol.messages import (
@@ -35,10 +35,12 @@ from ballot.protocol.messages import (
     SetupData,
     Trustees,
     loads,
+    sha256_hex,
 )
 from ballot.protocol.result import compute_result
 from ballot.protocol.shuffle import shuffle_tally
 from ballot.protocol.tally import TallyBuilder, merge_nh_ciphertexts, ranked_questions
+from ballot.recount import check_rule, count_election, results_file
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -54,7 +56,8 @@ class Plan:
     """What to simulate. `threshold` members of one group of `trustees` open it; None: so many single trustees, all needed.
 
     `turnout`: number of members who vote; None: all. `declared`: whether the election declares companion proofs; otherwise
-    it is a plain v1 one. `timestamp`: the archive's, in seconds since 1970 UTC.
+    it is a plain v1 one. `rules`: one a question, as `ballot.recount` reads them; or none.
+    `timestamp`: the archive's, in seconds since 1970 UTC.
     """
 
     questions: tuple[Question, ...]
@@ -65,6 +68,7 @@ class Plan:
     name: str = "A simulated election"
     description: str = ""
     declared: bool = True
+    rules: tuple[dict[str, Any], ...] = ()
     seed: bytes | None = None
     timestamp: int = 1_750_000_000
 
@@ -73,6 +77,15 @@ class Plan:
             raise MalformedError("at least one member votes, and no more than there are")
         if not 1 <= self.trustees <= trustees.MAX_GROUP or not (self.threshold is None or 1 <= self.threshold <= self.trustees):
             raise MalformedError(f"from 1 to {trustees.MAX_GROUP} trustees, and a threshold from 1 to their number")
+        if self.rules and not self.declared:
+            raise MalformedError("a plain Belenios election declares no rules")
+        if self.rules and len(self.rules) != len(self.questions):
+            raise MalformedError(f"{len(self.rules)} rules for {len(self.questions)} questions: each question needs one")
+        for number, (question, rule) in enumerate(zip(self.questions, self.rules, strict=False), start=1):
+            try:
+                check_rule(question, rule)
+            except (CountError, MalformedError) as error:
+                raise MalformedError(f"question {number}: {error}") from error
 
     @property
     def ballots(self) -> int:
@@ -85,7 +98,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class Simulated:
-    """The outcome, public and secret. Shapes: choices[ballot][question][answer]; codes: one a member; private keys by owner."""
+    """The outcome, public and secret. Shapes: choices[ballot][question][answer]; codes: one a member; private keys by owner.
+
+    `results` is the published file of results, None where the election declares no rules.
+    """
 
     election: Election
     trustees: Trustees
@@ -95,6 +111,15 @@ class Simulated:
     codes: tuple[str, ...]
     choices: tuple[tuple[tuple[int, ...], ...], ...]
     private_keys: dict[int, int]
+    results: bytes | None
+
+
+def parse_rules(data: bytes) -> tuple[dict[str, Any], ...]:
+    """The rules of a JSON list, one object a question. Raises: MalformedError."""
+    value = loads(data)
+    if not isinstance(value, list) or not value or not all(isinstance(rule, dict) for rule in value):
+        raise MalformedError("rules are a JSON list with one object for each question")
+    return tuple(value)
 
 
 def parse_template(data: bytes) -> tuple[str, str, tuple[Question, ...]]:
@@ -187,7 +212,7 @@ def _set_up(plan: Plan, public_key: Point) -> Election:
     description = plan.description
     if plan.declared:
         declarations = Declarations(
-            companion=True, minimum_ballots=min(MINIMUM_BALLOTS, plan.ballots), practice=False, replace=False, roll="", rules=()
+            companion=True, minimum_ballots=min(MINIMUM_BALLOTS, plan.ballots), practice=False, replace=False, roll="", rules=plan.rules
         )
         description = join_description(description, declarations)
     uuid = "".join(credentials.ALPHABET[rng.below(58)] for _ in range(_UUID_LENGTH))
@@ -240,6 +265,7 @@ def simulate(
             tally = merge_nh_ciphertexts(election, tally, shuffle.ciphertexts)
             tell(f"shuffle {owner}")
         archive.add_event("EndShuffles")
+    seed = archive.head.hash if archive.head is not None else ""  # of the last event before the first decryption: lots (recount)
 
     partials, companions = {}, []
     for owner in owners:
@@ -256,6 +282,11 @@ def simulate(
     result = compute_result(election, tally, factors, builder.num_tallied, executor)
     archive.add_event("Result", archive.add_object(result.to_bytes()))
     tell("result")
+    results = None
+    if plan.rules:
+        declared = split_description(election.description)[1]
+        counted = count_election(election, declared, result, ballots=builder.num_tallied, electorate=plan.voters, seed=seed)
+        results = results_file(election, counted, result_hash=sha256_hex(result.to_bytes()), seed=seed)
     return Simulated(
         election,
         public_trustees,
@@ -265,4 +296,5 @@ def simulate(
         codes,
         tuple(choices),
         private_keys,
+        results,
     )

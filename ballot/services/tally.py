@@ -513,7 +513,7 @@ def outcome(database: Database, election_uuid: str) -> Published:
         election = election_of(session, election_uuid)
         if election.state is not ElectionState.PUBLISHED:
             raise NotFoundError("There is no result yet.")
-        acts = recount.Acts.from_json(election.acts or recount.NO_ACTS.to_json())
+        acts = acts_before_the_count(election)
         payloads = dict(_events(session, election_uuid))
         data = board.checked_object(session, election_uuid, payloads["Result"])
         sized = SizedEncryptedTally.parse(board.checked_object(session, election_uuid, payloads["EncryptedTally"]))
@@ -551,12 +551,14 @@ def _seed(session: Session, election_uuid: str) -> str:
 def record_lot(session: Session, election_uuid: str, number: int, order: Sequence[int], actor: Actor, now: datetime) -> Election:
     """Ties of question `number` (from 1) go by an order of all choices (from 0) that was drawn in public, most favoured first.
 
-    Raises: NotAllowedError, NotFoundError; PreconditionError: still voting, published already, or not one order of all choices.
+    Raises: NotAllowedError, NotFoundError; PreconditionError: still voting, opened already, or not one order of all choices.
     """
-    election, question = _before_the_count(session, election_uuid, number, actor)
+    election, question, rule = _before_the_count(session, election_uuid, number, actor)
+    if rule.get("rule", "motion") == "motion":
+        raise PreconditionError("This question elects nobody, so no lot decides it.")
     if sorted(order) != list(range(len(question.answers))):
         raise PreconditionError("A lot must name every choice exactly once.")
-    acts = recount.Acts.from_json(election.acts or recount.NO_ACTS.to_json())
+    acts = acts_before_the_count(election)
     election.acts = replace(acts, lots={**acts.lots, number: tuple(order)}).to_json()
     details = {"question": number, "order": [choice + 1 for choice in order]}
     append(session, election.meeting_id, Act.LOT_DRAWN, actor, now, election=election_uuid, details=details)
@@ -566,26 +568,40 @@ def record_lot(session: Session, election_uuid: str, number: int, order: Sequenc
 def record_withdrawal(session: Session, election_uuid: str, number: int, choice: int, actor: Actor, now: datetime) -> Election:
     """Somebody withdrew before the count: the count of question `number` (from 1) passes over that choice (from 0).
 
-    Raises: NotAllowedError, NotFoundError; PreconditionError: still voting, published already, or no such choice.
+    Raises: NotAllowedError, NotFoundError; PreconditionError: still voting, opened already, no such candidate, gone already, or
+        the last one.
     """
-    election, question = _before_the_count(session, election_uuid, number, actor)
-    if not isinstance(question, QuestionNH) or not 0 <= choice < len(question.answers):
+    election, question, rule = _before_the_count(session, election_uuid, number, actor)
+    people = len(question.answers) - bool(rule.get("ron"))  # "re-open nominations" stands last, and is nobody
+    if not isinstance(question, QuestionNH) or not 0 <= choice < people:
         raise PreconditionError("Only a candidate of a ranked question can withdraw.")
-    acts = recount.Acts.from_json(election.acts or recount.NO_ACTS.to_json())
-    gone = tuple(sorted({*acts.withdrawn.get(number, ()), choice}))
+    acts = acts_before_the_count(election)
+    before = acts.withdrawn.get(number, ())
+    if choice in before:
+        raise PreconditionError(f"That {question.answers[choice]} withdrew is on the record already.")
+    gone = tuple(sorted({*before, choice}))
+    if len(gone) == people:
+        raise PreconditionError("Nobody would be left to elect. Declare the ballot void instead.")
     election.acts = replace(acts, withdrawn={**acts.withdrawn, number: gone}).to_json()
     details = {"question": number, "choice": choice + 1}
     append(session, election.meeting_id, Act.CANDIDATE_WITHDREW, actor, now, election=election_uuid, details=details)
     return election
 
 
-def _before_the_count(session: Session, election_uuid: str, number: int, actor: Actor) -> tuple[Election, Question]:
+def _before_the_count(session: Session, election_uuid: str, number: int, actor: Actor) -> tuple[Election, Question, recount.Rule]:
+    """The election, locked, while nobody can know its result: as long as no share of a key-holder is on the board."""
     require(actor, Move.PUBLISH)
     election = in_state(session, election_uuid, ElectionState.CLOSED, ElectionState.TALLYING)
-    if session.exec(select(BoardEvent).where(BoardEvent.election_uuid == election_uuid, BoardEvent.type == "Result")).first():
-        raise PreconditionError("The result is known already: lots and withdrawals come before it.")
-    questions = draft_of(election).questions
-    if not 1 <= number <= len(questions):
+    opened = BoardEvent.election_uuid == election_uuid, BoardEvent.type == "PartialDecryption"
+    if session.exec(select(BoardEvent).where(*opened)).first():
+        raise PreconditionError("The ballot box is being opened: lots and withdrawals come before the first share of a key-holder.")
+    draft = draft_of(election)
+    if not 1 <= number <= len(draft.questions):
         raise PreconditionError("There is no such question.")
     session.add(election)
-    return election, questions[number - 1]
+    return election, draft.questions[number - 1], draft.rules[number - 1] if number <= len(draft.rules) else {}
+
+
+def acts_before_the_count(election: Election) -> recount.Acts:
+    """The lots and withdrawals on the record."""
+    return recount.Acts.from_json(election.acts or recount.NO_ACTS.to_json())

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from ballot.count import RULES
+from ballot.count.constraints import Limit
+from ballot.count.draw.words import listing
 from ballot.count.rules.motion import decide
 from ballot.protocol.messages import Question, QuestionH, QuestionNH
-from ballot.recount import motion_threshold
+from ballot.recount import motion_threshold, quota_places
 
 RON: Final = "Re-open nominations"
 THRESHOLDS: Final = {
@@ -38,6 +40,37 @@ def rule_words(rule: Mapping[str, Any], question: Question) -> str:
     if isinstance(question, QuestionNH):
         return f"Rank the choices. {places} filled by this rule: {title}.{ron}"
     return f"Choose {_choose(question)}. {places} filled by the most votes.{ron}"
+
+
+def quota_words(rule: Mapping[str, Any], question: Question) -> list[str]:
+    """A sentence for each quota place that the rule declares, with who stands for it; none without quota places."""
+    constraints, seats = quota_places(rule, question), int(rule.get("seats", 1))
+    if constraints is None or not constraints.bounds:
+        return []
+    names = question.answers
+    found = [_limit_words(limit, seats, names) for limit in constraints.limits(seats)]
+    if any(bound.side == "at_least" for bound in constraints.bounds):
+        found.append(_FALLBACKS[constraints.fallback])
+    return found
+
+
+_FALLBACKS: Final = {
+    "refuse": "If too few are left to meet these, because candidates withdraw, nobody is elected.",
+    "cap": "If too few stand for a group, everyone who stands for it is enough.",
+    "leave-empty": "If too few stand for a group, places stay empty and nominations open again.",
+}
+
+
+def _limit_words(limit: Limit, seats: int, names: Sequence[str]) -> str:
+    """“At least 3 of the 6 places are for “Women” (50 %, rounded up). 4 stand: …”"""
+    number = limit.minimum if limit.minimum is not None else limit.maximum
+    side = "At least" if limit.minimum is not None else "At most"
+    _, _, share = limit.text.partition(" (")
+    share = f" ({share.removesuffix(')')})" if share else ""
+    places = "place goes" if number == 1 else "places go"
+    who = [names[member] for member in sorted(limit.members)]
+    standing = f"{len(who)} {'stands' if len(who) == 1 else 'stand'}: {listing(who)}." if who else "Nobody stands for it."
+    return f"{side} {number} of the {seats} {places} to “{limit.group}”{share}. {standing}"
 
 
 def _choose(question: QuestionH) -> str:

@@ -49,7 +49,7 @@ TABLE = (
         officer.save_details officer.new_question officer.add_question officer.edit_question officer.save_question
         officer.remove_question officer.name_key_holders officer.new_link officer.act_page officer.do_act
         officer.later_page officer.close_later officer.begin_tally
-        officer.open_practice officer.send_page officer.send officer.remind""",
+        officer.open_practice officer.record_lot officer.record_withdrawal officer.send_page officer.send officer.remind""",
     ),
     # who sees members' names
     (

@@ -21,7 +21,7 @@ from ballot.web.api import FRESH, json_bytes, stream_archive
 from ballot.web.board import bp
 from ballot.web.board.report import report_of
 from ballot.web.board.result import published_result
-from ballot.web.rules import rule_words
+from ballot.web.rules import quota_words, rule_words
 
 LINES = 500  # receipt codes on one page of the board
 
@@ -134,6 +134,7 @@ def result(uuid: str) -> AnyResponse | str:
         meeting=meeting,
         setup=setup,
         keys=_keys(setup),
+        questions=_questions(setup),
         results=published_result(site().database, uuid),
         report_of=report_of,
         voted=voted,
@@ -272,15 +273,17 @@ def _meeting(db: Session, meeting_id: str) -> Meeting:
 
 
 def _questions(setup: board.Setup) -> list[dict[str, Any]]:
-    rules = setup.declarations.rules if setup.declarations else ()
+    plain: tuple[dict[str, Any], ...] = ({},) * len(setup.election.questions)
+    rules = (setup.declarations.rules if setup.declarations else ()) or plain
     return [
         {
             "title": question.question,
             "answers": question.answers,
             "ranked": isinstance(question, QuestionNH),
-            "rule": rule_words(rules[i] if i < len(rules) else {}, question),
+            "rule": rule_words(rule, question),
+            "quotas": quota_words(rule, question),
         }
-        for i, question in enumerate(setup.election.questions)
+        for question, rule in zip(setup.election.questions, rules, strict=True)
     ]
 
 

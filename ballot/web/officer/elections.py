@@ -25,7 +25,7 @@ from ballot.web.forms import UK, Form, clock_time, day, line, lines_of, moment_o
 from ballot.web.officer import bp
 from ballot.web.officer.common import actor, election_of, meeting_of, rights
 from ballot.web.officer.questions import KINDS, QuestionForm, kind_of
-from ballot.web.rules import effect_words, rule_words
+from ballot.web.rules import effect_words, quota_words, rule_words
 from ballot.web.words import section
 
 
@@ -228,6 +228,7 @@ def with_words(asked: Sequence[Question], rules: Sequence[Any]) -> list[dict[str
                 "title": question.question,
                 "answers": question.answers,
                 "rule": rule_words(rule, question),
+                "quotas": quota_words(rule, question),
                 "effect": effect_words(rule) if rule.get("rule") == "motion" else "",
                 "ranked": isinstance(question, QuestionNH),
                 "kind": KINDS[kind_of(question, rule)].title,

@@ -12,16 +12,23 @@ from typing import Any
 from flask import g, redirect, render_template
 from sqlmodel import Session
 from werkzeug.wrappers import Response as AnyResponse
+from wtforms import SelectField
+from wtforms.validators import InputRequired
 
-from ballot.errors import BallotError, NotFoundError
+from ballot.count.constraints import settle
+from ballot.count.draw.words import listing
+from ballot.errors import BallotError, CountError, NotFoundError, PreconditionError
 from ballot.models import Approval, Election, ElectionState, Meeting, Officer, Roll, RollEntry
+from ballot.protocol.messages import QuestionNH
+from ballot.recount import Acts, quota_places
 from ballot.services import approvals, invitations, lifecycle, registrar, tally, trustees
 from ballot.services.approvals import Need
 from ballot.services.clock import spoken
 from ballot.services.journal import Actor
+from ballot.services.lifecycle import ElectionDraft
 from ballot.web import site
 from ballot.web.access import CONDUCT, KEEP_ROLL, OFFICERS, open_to
-from ballot.web.forms import clock_time, day, moment_of, text
+from ballot.web.forms import clock_time, day, lines_of, moment_of, text
 from ballot.web.officer import bp
 from ballot.web.officer.common import CodeForm, actor, code_is_right, election_of, may, meeting_of, rights
 from ballot.web.officer.elections import with_words
@@ -286,7 +293,99 @@ def close_later(uuid: str) -> AnyResponse | tuple[str, int]:
 # --- the count --------------------------------------------------------------------------------------------------
 
 
-def _tally_page(db: Session, uuid: str, form: CodeForm) -> str:
+class LotForm(CodeForm):
+    number = SelectField("For which question?", validators=[InputRequired("Choose the question")])
+    order = text(
+        "The order drawn, first drawn on top",
+        hint="Every choice of that question once, each on its own line, “Re-open nominations” too where it stands. Where votes are "
+        "equal and the rule’s own way of parting them fails, whoever stands higher here is favoured.",
+        missing="Type the order that was drawn",
+        longest=20_000,
+    )
+
+    def offer(self, draft: ElectionDraft) -> None:
+        """The questions that elect somebody."""
+        elects = [number for number, rule in enumerate(draft.rules, start=1) if rule.get("rule") != "motion"]
+        self.number.choices = [(str(number), _question_words(draft, number)) for number in elects]
+
+    def drawn(self, draft: ElectionDraft) -> tuple[int, list[int]]:
+        """The question's number and the order of its choices. Raises: PreconditionError, with the line that names no choice."""
+        number = int(self.number.data)
+        known = {" ".join(answer.split()).casefold(): i for i, answer in enumerate(draft.questions[number - 1].answers)}
+        found = []
+        for written in lines_of(self.order.data):
+            choice = known.get(" ".join(written.split()).casefold())
+            if choice is None or choice in found:
+                wrong = "is no choice of that question" if choice is None else "stands there twice"
+                raise PreconditionError(f"“{written[:80]}” {wrong}.")
+            found.append(choice)
+        if missing := [answer for i, answer in enumerate(draft.questions[number - 1].answers) if i not in found]:
+            raise PreconditionError(f"The lot must name every choice. Missing: {', '.join(missing)}.")
+        return number, found
+
+
+class WithdrawalForm(CodeForm):
+    candidate = SelectField("Who withdrew?", validators=[InputRequired("Choose who withdrew")])
+
+    def offer(self, draft: ElectionDraft, acts: Acts) -> None:
+        """The candidates of ranked questions who still stand, each under “question.choice”; nobody is chosen beforehand."""
+        self.candidate.choices = [("", "Choose a candidate")]
+        for number, (question, rule) in enumerate(zip(draft.questions, draft.rules, strict=False), start=1):
+            if isinstance(question, QuestionNH):
+                people = question.answers[:-1] if rule.get("ron") else question.answers
+                gone = acts.withdrawn.get(number, ())
+                words = _question_words(draft, number)
+                self.candidate.choices += [(f"{number}.{i}", f"{name} ({words})") for i, name in enumerate(people) if i not in gone]
+
+
+def _question_words(draft: ElectionDraft, number: int) -> str:
+    title = draft.questions[number - 1].question.splitlines()[0]
+    return f"{number}. {title[:80]}"
+
+
+@dataclass(frozen=True)
+class _Before:
+    """What can be recorded before the box is opened, and what was."""
+
+    lot: LotForm
+    withdrawal: WithdrawalForm
+    recorded: list[str]
+    possible: bool
+
+
+def _before(election: Election, lot: LotForm | None, withdrawal: WithdrawalForm | None, *, opening: bool) -> _Before:
+    draft, acts = lifecycle.draft_of(election), tally.acts_before_the_count(election)
+    lot, withdrawal = lot or LotForm(formdata=None, prefix="lot-"), withdrawal or WithdrawalForm(formdata=None, prefix="withdrawal-")
+    lot.offer(draft)
+    withdrawal.offer(draft, acts)
+    recorded = []
+    for number, gone in sorted(acts.withdrawn.items()):
+        names = listing([draft.questions[number - 1].answers[choice] for choice in gone])
+        recorded.append(f"Withdrew before the count: {names} ({_question_words(draft, number)}).")
+        if unmet := _unmet(draft, number, gone):
+            recorded.append(f"The quota places of question {number} can no longer be met, so nobody will be elected there. {unmet}")
+    for number, order in sorted(acts.lots.items()):
+        names = ", ".join(draft.questions[number - 1].answers[choice] for choice in order)
+        recorded.append(f"Lot drawn in public, most favoured first: {names} ({_question_words(draft, number)}).")
+    possible = election.state in {_S.CLOSED, _S.TALLYING} and not opening and bool(lot.number.choices)
+    return _Before(lot, withdrawal, recorded, possible)
+
+
+def _unmet(draft: ElectionDraft, number: int, gone: tuple[int, ...]) -> str:
+    """Why those who still stand cannot meet the quota places; empty where they can."""
+    question, rule = draft.questions[number - 1], draft.rules[number - 1]
+    constraints = quota_places(rule, question)
+    if constraints is None:
+        return ""
+    people = set(range(len(question.answers) - bool(rule.get("ron")))) - set(gone)
+    try:
+        settle(constraints, int(rule.get("seats", 1)), people, ron=bool(rule.get("ron")))
+    except CountError as error:
+        return str(error)
+    return ""
+
+
+def _tally_page(db: Session, uuid: str, form: CodeForm, *, lot: LotForm | None = None, withdrawal: WithdrawalForm | None = None) -> str:
     election = election_of(db, uuid)
     meeting = meeting_of(db, election.meeting_id)
     everybody = trustees.trustees_of(db, uuid)
@@ -299,6 +398,7 @@ def _tally_page(db: Session, uuid: str, form: CodeForm) -> str:
         everybody=everybody,
         threshold=trustees.threshold_of(election) or 1,
         form=form,
+        before=_before(election, lot, withdrawal, opening=bool(steps and steps.opened)),
         service_key=election.practice and not everybody,
         **rights(),
     )
@@ -336,6 +436,47 @@ def open_practice(uuid: str) -> AnyResponse:
     """A practice ballot's box is opened with the key that this site holds."""
     tally.open_practice(site().database, site().keys, uuid, site().clock.now())
     return redirect(f"/officer/e/{uuid}/tally", code=303)
+
+
+@bp.post("/e/<base58:uuid>/tally/lot")
+@open_to(*CONDUCT)
+def record_lot(uuid: str) -> AnyResponse | tuple[str, int]:
+    """The order in which ties are broken was drawn in public; it goes on the record before the box is opened."""
+    form, now = LotForm(prefix="lot-"), site().clock.now()
+    with site().database.read() as db:
+        draft = lifecycle.draft_of(election_of(db, uuid))
+    form.offer(draft)
+    if form.validate():
+        try:
+            number, order = form.drawn(draft)
+            if code_is_right(form):
+                with site().database.write() as db:
+                    tally.record_lot(db, uuid, number, order, actor(), now)
+                return redirect(f"/officer/e/{uuid}/tally", code=303)
+        except BallotError as error:
+            form.put_error("order", str(error))
+    with site().database.read() as db:
+        return _tally_page(db, uuid, CodeForm(formdata=None), lot=form), 422
+
+
+@bp.post("/e/<base58:uuid>/tally/withdrawal")
+@open_to(*CONDUCT)
+def record_withdrawal(uuid: str) -> AnyResponse | tuple[str, int]:
+    """A candidate withdrew after the close; the count passes over them."""
+    form, now = WithdrawalForm(prefix="withdrawal-"), site().clock.now()
+    with site().database.read() as db:
+        election = election_of(db, uuid)
+        form.offer(lifecycle.draft_of(election), tally.acts_before_the_count(election))
+    if form.validate() and code_is_right(form):
+        number, _, choice = form.candidate.data.partition(".")
+        try:
+            with site().database.write() as db:
+                tally.record_withdrawal(db, uuid, int(number), int(choice), actor(), now)
+            return redirect(f"/officer/e/{uuid}/tally", code=303)
+        except BallotError as error:
+            form.put_error("candidate", str(error))
+    with site().database.read() as db:
+        return _tally_page(db, uuid, CodeForm(formdata=None), withdrawal=form), 422
 
 
 # --- the second person ------------------------------------------------------------------------------------------

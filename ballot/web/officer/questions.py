@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from wtforms import BooleanField, IntegerField, RadioField, SelectField
+from wtforms import BooleanField, Field, IntegerField, RadioField, SelectField, ValidationError
 from wtforms.validators import InputRequired, NumberRange, Optional
 
 from ballot.count import RULES
-from ballot.errors import MalformedError
+from ballot.errors import BallotError, InfeasibleConstraintError, MalformedError
 from ballot.protocol.messages import MAX_CHOICES_RANKED, Question, QuestionH, QuestionNH
+from ballot.recount import check_rule, quota_places
 from ballot.web.forms import Form, line, lines_of, options, text
+from ballot.web.officer.quotas import read_quotas, write_quotas
 from ballot.web.rules import BASES, RON, THRESHOLDS
 
 Rule = dict[str, Any]
@@ -118,20 +120,50 @@ class CommitteeForm(QuestionForm):
     choices = _choices("Candidates", "One on each line, in any order. Members see them shuffled.")
     rule = SelectField(
         "How are the rankings counted?",
-        choices=options([(rule.id, rule.title) for rule in RULES.values() if rule.kind == "stv"]),
+        choices=options([(rule.id, rule.title) for rule in RULES.values() if rule.kind != "approval"]),
         default="scottish-2011",
     )
     ron = BooleanField(f"Add “{RON}” as a candidate", default=True, description="Where it is elected, that place stays empty.")
+    quotas = text("Quota places", longest=20_000)  # the template explains it, with an example
 
     def question(self) -> tuple[Question, Rule]:
         answers, seats = _ranked_choices(self.choices.data, ron=self.ron.data), int(self.seats.data or 0)
         if len(answers) <= seats and not self.ron.data:
             raise MalformedError(f"There are {seats} places and {len(answers)} candidates, so there is nothing to decide.")
-        return QuestionNH(answers, self.wording.data), {"rule": self.rule.data, "seats": seats, "ron": self.ron.data}
+        rule: Rule = {"rule": self.rule.data, "seats": seats, "ron": self.ron.data}
+        constraints, _ = read_quotas(self.quotas.data, answers[:-1] if self.ron.data else answers)
+        if constraints is not None:
+            rule["constraints"] = constraints
+        return QuestionNH(answers, self.wording.data), rule
+
+    def validate_rule(self, field: Field) -> None:
+        if field.data in RULES and RULES[field.data].kind == "single" and (self.seats.data or 1) != 1:
+            raise ValidationError(f"{RULES[field.data].title} fills 1 place, not {self.seats.data}. Choose another rule.")
+
+    def validate_quotas(self, field: Field) -> None:
+        """Every line can be read, and those who stand can meet them all together."""
+        try:
+            answers = _ranked_choices(self.choices.data or "", ron=self.ron.data)
+        except MalformedError:
+            return  # said by the candidates
+        problems = read_quotas(field.data, answers[:-1] if self.ron.data else answers)[1]
+        field.errors = [*field.errors, *problems]
+        if problems or not self.seats.data:
+            return
+        try:
+            question, rule = self.question()
+            check_rule(question, rule)
+        except InfeasibleConstraintError as error:
+            constraints = quota_places(rule, question)
+            standing = "; ".join(f"{name}: {len(members)}" for name, members in (constraints.groups if constraints else ()))
+            raise ValidationError(f"{error} Standing: {standing}.") from error
+        except BallotError:
+            return  # said by another field
 
     @classmethod
     def values(cls, question: Question, rule: Mapping[str, Any]) -> dict[str, Any]:
         more = {"seats": rule.get("seats"), "rule": rule.get("rule"), "ron": bool(rule.get("ron"))}
+        more["quotas"] = write_quotas(rule.get("constraints"))
         return {"wording": question.question, "choices": _as_lines(question, rule), **more}
 
 
@@ -149,7 +181,12 @@ class ApprovalForm(QuestionForm):
     )
     limit = RadioField(
         "How many may a member tick?",
-        choices=options([("any", "As many as they like"), ("places", "At most as many as win")]),
+        choices=options(
+            [
+                ("any", f"As many as they like. Counted by: {RULES['approval'].title}"),
+                ("places", f"At most as many as win. Counted by: {RULES['up-to-n'].title}"),
+            ]
+        ),
         validators=[InputRequired("Choose how many a member may tick")],
     )
 
@@ -177,7 +214,7 @@ KINDS: dict[str, type[QuestionForm]] = {form.kind: form for form in (MotionForm,
 def kind_of(question: Question, rule: Mapping[str, Any]) -> str:
     """Which form made this question."""
     if isinstance(question, QuestionNH):
-        return "post" if rule.get("rule") == "av" else "committee"
+        return "post" if rule.get("rule") == "av" and not rule.get("constraints") else "committee"
     return "motion" if rule.get("rule") == "motion" else "approval"
 
 
