@@ -37,6 +37,7 @@ from ballot.services.rights import Move, require
 from ballot.services.roll import clean_email
 
 NONCE_LIFE: Final = timedelta(hours=1)
+ASKED_AGAIN: Final = timedelta(days=3)  # so long before the close every key-holder shows once more that the key is there
 _NONCE_SALT: Final = "ballot.possession-nonce.v1"
 
 
@@ -179,6 +180,8 @@ def view(session: Session, keys: Keys, election_uuid: str, number: int, now: dat
         "stage": str(stage),
         "waiting_for": [t.name for t in everybody if stage_of(t, everybody, group=group) not in {Stage.WAITING, Stage.READY}],
         "possession_proved": trustee.possession_at is not None,
+        "prove_again": is_asked_again(election, trustee, now),
+        "closes": election.closes_at.isoformat(),
         "nonce": _nonce(keys, election_uuid, number, now),
     }
     if certs_here:
@@ -188,6 +191,14 @@ def view(session: Session, keys: Keys, election_uuid: str, number: int, now: dat
     if trustee.voutput is not None:
         answer["voutput"] = _text(trustee.voutput)
     return answer
+
+
+def is_asked_again(election: Election, trustee: Trustee, now: datetime) -> bool:
+    """Whether this key-holder is to prove possession once more: from three days before the close, if the last proof is older."""
+    since = election.closes_at - ASKED_AGAIN
+    if election.state not in {ElectionState.LOCKED, ElectionState.OPEN} or now < since:
+        return False
+    return trustee.possession_at is not None and trustee.possession_at < since
 
 
 def is_group(everybody: Sequence[Trustee]) -> bool:

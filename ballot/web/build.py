@@ -1,4 +1,4 @@
-"""Bundle the scripts of the booth: `python -m ballot.web.build`.
+"""Bundle the scripts of the booth and of the key-holders' page: `python -m ballot.web.build`.
 
 The same sources give the same bytes: the libraries are fixed by package-lock.json and checked against its digests, and
 the bundler is one of them. Nothing is minified, so that what a browser runs can be read and compared. The manifest tells the
@@ -23,14 +23,17 @@ from ballot.errors import BuildError
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SOURCES: Final = Path(__file__).resolve().parent / "static" / "booth"
+KEYHOLDER_SOURCES: Final = SOURCES.parent / "trustee"  # they import the booth's modules, and the booth none of theirs
 DIST: Final = Path(__file__).resolve().parent / "static" / "dist"
-ENTRIES: Final = ("booth", "worker", "check")
+BOOTH: Final = ("booth", "worker", "check")
+KEYHOLDER: Final = ("keyholder", "keyholder-worker")
+ENTRIES: Final = {name: folder / f"{name}.js" for folder, names in ((SOURCES, BOOTH), (KEYHOLDER_SOURCES, KEYHOLDER)) for name in names}
 # Browsers of about 2021: BigInt, private fields, modules. Older ones are told so by the page itself.
 TARGET: Final = "chrome84,edge84,firefox90,safari14.1"
 BUNDLE: Final = "try { require('esbuild').buildSync(JSON.parse(process.argv[1])) } catch { process.exit(1) }"  # it logs by itself
 # The libraries stand at 2.0.1: later ones, to 2.4.0, add 12 kB to the bundle (blinding of scalars, which cannot help where BigInt
 # itself takes different times) and would not leave room below the limit.
-MAX_BYTES: Final = 120_000  # both bundles together, as served without compression
+MAX_BYTES: Final = 120_000  # the booth's bundles together, as served without compression
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ def install_libraries() -> None:
 
 def _inputs() -> str:
     """What the bundles are made from, as one digest."""
-    files = [ROOT / "package.json", ROOT / "package-lock.json", Path(__file__), *sorted(SOURCES.glob("*.js"))]
+    files = [ROOT / "package.json", ROOT / "package-lock.json", Path(__file__), *sorted(SOURCES.glob("*.js")), *sorted(KEYHOLDER_SOURCES.glob("*.js"))]
     return _digest(*(part for path in files for part in (path.name.encode(), path.read_bytes())))
 
 
@@ -127,7 +130,7 @@ def build(dist: Path = DIST, *, force: bool = False) -> Mapping[str, Bundle]:
     with tempfile.TemporaryDirectory(prefix=".dist-", dir=dist.parent) as folder:
         options = {
             "absWorkingDir": str(ROOT),
-            "entryPoints": [f"./{SOURCES.relative_to(ROOT)}/{entry}.js" for entry in ENTRIES],
+            "entryPoints": [{"in": f"./{path.relative_to(ROOT)}", "out": entry} for entry, path in ENTRIES.items()],
             "outdir": folder,
             "bundle": True,
             "format": "esm",
@@ -139,7 +142,7 @@ def build(dist: Path = DIST, *, force: bool = False) -> Mapping[str, Bundle]:
         }
         _run([*node_command(), "--eval", BUNDLE, json.dumps(options)], ROOT)
         made = {entry: (Path(folder) / f"{entry}.js").read_bytes() for entry in ENTRIES}
-        if (total := sum(map(len, made.values()))) > MAX_BYTES:
+        if (total := sum(len(made[entry]) for entry in BOOTH)) > MAX_BYTES:
             raise BuildError(f"the booth's scripts have grown to {total} bytes; {MAX_BYTES} is the most that phones are asked to load")
         dist.mkdir(exist_ok=True)
         for entry in ENTRIES:

@@ -6,8 +6,8 @@
     POST …/shuffle                         one Shuffle, its exact bytes
     POST …/decryption                      two lines: the PartialDecryption and its companion proofs, the exact bytes of each
 
-Everything is checked on arrival; what does not hold is refused with the reason. The page at /trustee/<uuid>/<owner> tells a
-person who opened the link how to begin.
+Everything is checked on arrival; what does not hold is refused with the reason. The page at /trustee/<uuid>/<owner> does the
+same in the browser (static/trustee/*.js), and tells those who prefer a terminal how to begin.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ballot.errors import MalformedError, NotFoundError, SignInRequiredError
 from ballot.models import Trustee
 from ballot.protocol.messages import Proof, loads
 from ballot.services import tally, tokens, trustees
-from ballot.web import site
+from ballot.web import build, site
 from ballot.web.access import Guard, Role, open_to
 from ballot.web.board.views import election_shown_to_trustees
 
@@ -44,7 +44,7 @@ def welcome(uuid: str, owner: int) -> str:
     """The page behind a mailed link. It reads nothing of the link's secret part, so it tells nothing that is not public."""
     with site().database.read() as db:
         election = election_shown_to_trustees(db, uuid)
-    return render_template("trustee/welcome.html", election=election, owner=owner)
+    return render_template("trustee/welcome.html", election=election, owner=owner, bundles=build.read_manifest())
 
 
 def _checked(db: Session, uuid: str, owner: int) -> Trustee:

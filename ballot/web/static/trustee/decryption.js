@@ -4,7 +4,7 @@ import { G, modQ, pointText, power } from "../booth/group.js";
 import { hashToScalar, sha256Hex } from "../booth/hash.js";
 import { check, proofJson, write } from "./messages.js";
 import { publicPower } from "./points.js";
-import { VerificationError } from "./proving.js";
+import { VerificationError } from "./errors.js";
 
 const TAG = "ballot-companion-decryption:1";
 

@@ -13,7 +13,7 @@ export class WorkError extends Error {
   }
 }
 
-export class Worker_ {
+export class Helper {
   #worker;
   #asked = new Map();
   #next = 0;
@@ -59,7 +59,7 @@ export async function startWorker(address, integrity) {
   await fetch(address, { integrity, credentials: "omit" }).catch(() => {
     throw new NoAnswerError();
   });
-  return new Worker_(new Worker(policy ? policy.createScriptURL(address) : address));
+  return new Helper(new Worker(policy ? policy.createScriptURL(address) : address));
 }
 
 /** The service, for one key-holder of one ballot. The token goes along in a header, never in an address. */

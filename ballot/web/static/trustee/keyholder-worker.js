@@ -7,7 +7,8 @@ import { compareUse, ownerOf, prepare, totalCode, useOf, Verification } from "./
 import { openShare, workOfDecryption } from "./decryption.js";
 import { fileName, openKey, sealKey, whoseKey } from "./keyfile.js";
 import { proofJson, publicKey, read, write } from "./messages.js";
-import { proveExponent, RefusedError } from "./proving.js";
+import { RefusedError } from "./errors.js";
+import { proveExponent } from "./proving.js";
 import { KeyholderRng } from "./random.js";
 import { shuffleTally, workOfShuffle } from "./shuffle.js";
 import {

@@ -413,7 +413,7 @@ async function sheet() {
 function square(text) {
   const { data, size } = encode(text, { ecc: "L", border: 4 });
   const svg = document.createElementNS(SVG, "svg");
-  for (const [name, content] of [["viewBox", `0 0 ${size} ${size}`], ["class", "qr key-qr"], ["role", "img"], ["aria-label", T.sheet.picture], ["shape-rendering", "crispEdges"], ["width", "340"], ["height", "340"]]) {
+  for (const [name, content] of [["viewBox", `0 0 ${size} ${size}`], ["class", "white"], ["role", "img"], ["aria-label", T.sheet.picture], ["shape-rendering", "crispEdges"], ["width", "340"], ["height", "340"]]) {
     svg.setAttribute(name, content);
   }
   const path = document.createElementNS(SVG, "path");

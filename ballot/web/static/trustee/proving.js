@@ -4,23 +4,6 @@ import { G, modQ, pointText, power } from "../booth/group.js";
 import { hashToScalar } from "../booth/hash.js";
 import { publicPower } from "./points.js";
 
-/** A message that is well formed but not true; `blame` names who made it, where that is known. */
-export class VerificationError extends Error {
-  constructor(message, blame = null) {
-    super(message);
-    this.name = "VerificationError";
-    this.blame = blame;
-  }
-}
-
-/** Nothing is wrong with a message, but what is asked for must not or cannot be done. */
-export class RefusedError extends Error {
-  constructor(message) {
-    super(message);
-    this.name = "RefusedError";
-  }
-}
-
 export const fiatShamir = (statement, ...points) => hashToScalar(`${statement}|${points.map(pointText).join(",")}`);
 
 /** Prove to know x with g^x as the public element, which the statement names. */

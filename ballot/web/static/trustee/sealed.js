@@ -3,7 +3,7 @@
 import { scrypt } from "@noble/hashes/scrypt.js";
 import { utf8 } from "../booth/bytes.js";
 import { check, hasKeys, isObject, isText, read, write } from "./messages.js";
-import { RefusedError } from "./proving.js";
+import { RefusedError } from "./errors.js";
 
 export const MIN_PASSPHRASE = 12; // characters
 const SCRYPT_N = 1 << 17; // 128 MiB, and about a second a guess

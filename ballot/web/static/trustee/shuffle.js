@@ -6,7 +6,7 @@ import { G, modQ, pointText, power, prepare } from "../booth/group.js";
 import { hashToScalar } from "../booth/hash.js";
 import { ciphertextJson, newCiphertext, write } from "./messages.js";
 import { getGenerators, getSecondaryGenerator, normalised, powerProduct } from "./points.js";
-import { VerificationError } from "./proving.js";
+import { VerificationError } from "./errors.js";
 
 const STRIDE = 64; // ciphertexts between two words about how far the work is
 

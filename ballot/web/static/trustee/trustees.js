@@ -8,7 +8,8 @@ import { G, GROUP_NAME, modQ, over, parsePoint, pointText, power, times } from "
 import { hashToScalar } from "../booth/hash.js";
 import { check, hasKeys, isCount, isText, key, list, proof, proofJson, publicKey, read, scalar, signedMsg, signedMsgJson, vinput, write } from "./messages.js";
 import { product, publicPower } from "./points.js";
-import { exponentHolds, proveExponent, VerificationError } from "./proving.js";
+import { VerificationError } from "./errors.js";
+import { exponentHolds, proveExponent } from "./proving.js";
 
 const BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 const SEED = new RegExp(`^[${BASE58}]{22}$`);

@@ -15,7 +15,7 @@ import {
   check, companion, encryptedTallyText, hasKeys, isCount, isObject, isText, key, owned, partialDecryption, read, shuffle, sizedTally,
 } from "./messages.js";
 import { Membership, normalised } from "./points.js";
-import { RefusedError, VerificationError } from "./proving.js";
+import { RefusedError, VerificationError } from "./errors.js";
 import { checkShuffle } from "./shuffle.js";
 import { areEnough, checkTrustees } from "./trustees.js";
 
