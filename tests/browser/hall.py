@@ -46,7 +46,7 @@ def draft(
         {"rule": "scottish-2011", "seats": 3, "ron": True}
         if isinstance(question, QuestionNH)
         else {"rule": "motion", "threshold": "simple-majority", "base": "cast"}
-        if question.blank
+        if question.blank and question.max == 1
         else {"rule": "approval", "seats": 2}
         for question in questions
     ]
