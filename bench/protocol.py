@@ -36,23 +36,38 @@ def cut_after(archive: Path, event_type: str, copies: Path) -> Path:
     return copies
 
 
+def alone(archive: Path, folder: Path) -> Path:
+    """A new folder with nothing but a copy of the archive: the tool may leave files beside it."""
+    folder.mkdir()
+    (folder / archive.name).write_bytes(archive.read_bytes())
+    return folder
+
+
 def bench(folder: Path, *, voters: int, runs: int) -> list[tuple[str, ...]]:
     """Rows: what, ours, the peer's, how many times as fast."""
     out = folder / "election"
-    made = time_command(*BALLOT, "simulate", out, "--voters", str(voters), "--questions", QUESTIONS, "--trustees", "3", "--seed", "bench")
+    options = ("--voters", str(voters), "--questions", QUESTIONS, "--trustees", "3", "--seed", "bench")
+    made = time_command(*BALLOT, "simulate", out, *options)
     archive = next(out.glob("*.bel"))
     tool = peer()
     rows = [("a whole election simulated", f"{made.wall:.2f} s", "", "")]
     key = out / "secret" / "trustee-1.key"
     before_shuffles = cut_after(archive, "EncryptedTally", folder / "before-shuffles")
     before_decryptions = cut_after(archive, "EndShuffles", folder / "before-decryptions")
-    pristine = folder / "pristine"  # the tool may leave files beside the archive
-    pristine.mkdir()
-    (pristine / archive.name).write_bytes(archive.read_bytes())
+    pristine = alone(archive, folder / "pristine")
+    # An election that declares no companion proofs: both programs then make the same checks.
+    plain = folder / "plain"
+    time_command(*BALLOT, "simulate", plain, *options, "--plain")
+    plain_archive = next(plain.glob("*.bel"))
 
     part = (sys.executable, "-m", "bench.part")
     work = [
-        ("verify", (*BALLOT, "verify", archive), ("election", "verify", "--dir", pristine)),
+        (
+            "verify, the same checks",
+            (*BALLOT, "verify", plain_archive),
+            ("election", "verify", "--dir", alone(plain_archive, folder / "plain-pristine")),
+        ),
+        ("verify, and our companion proofs", (*BALLOT, "verify", archive), ("election", "verify", "--dir", pristine)),
         (
             "shuffle by one of 3",
             (*part, "shuffle", before_shuffles / archive.name, "1", key),
