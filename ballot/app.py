@@ -81,7 +81,11 @@ def create_app(config: Config, *, clock: Clock | None = None, database: Database
     )
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.globals.update(
-        asset=assets.asset, integrity=assets.integrity, organisation=config.organisation, public_url=config.public_url
+        asset=assets.asset,
+        integrity=assets.integrity,
+        organisation=config.organisation,
+        public_url=config.public_url,
+        source_url=config.source_url,
     )
     words.install(app)
     app.context_processor(_officer)

@@ -34,7 +34,8 @@ class Config:
     """The settings of one installation.
 
     `public_url` has no trailing slash; every link and the allowed `Host` come from it, never from a request.
-    `smtp` is None in development without a mail server: mails then land in the local catcher.
+    `smtp` is None in development without a mail server: mails then land in the local catcher. `source_url` is where the
+    running program's source code can be had, which the licence asks a site to offer; "" leaves the link out.
     """
 
     organisation: str
@@ -46,6 +47,7 @@ class Config:
     smtp: SmtpSettings | None
     token_days: int
     mails_per_minute: int
+    source_url: str = ""
 
     @property
     def public_host(self) -> str:
@@ -84,6 +86,7 @@ class Config:
             smtp=smtp,
             token_days=_number(env, "BALLOT_TOKEN_DAYS", 60, 1, 400),
             mails_per_minute=_number(env, "BALLOT_MAILS_PER_MINUTE", 60, 1, 100_000),
+            source_url=_source_url(env),
         )
 
 
@@ -119,6 +122,13 @@ def _smtp(env: Mapping[str, str]) -> SmtpSettings | None:
         sender=sender,
         reply_to=env.get("BALLOT_SMTP_REPLY_TO", "").strip() or sender,
     )
+
+
+def _source_url(env: Mapping[str, str]) -> str:
+    url = env.get("BALLOT_SOURCE_URL", "").strip()
+    if url and (urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname):
+        raise ConfigurationError(f"BALLOT_SOURCE_URL is {url!r}: write the address of this program's source code, or leave it out.")
+    return url
 
 
 def _flag(env: Mapping[str, str], name: str) -> bool:

@@ -53,6 +53,7 @@ def test_a_live_site() -> None:
         ("BALLOT_SMTP_PORT", "smtp"),
         ("BALLOT_TOKEN_DAYS", "-1"),
         ("BALLOT_MAILS_PER_MINUTE", "1e3"),
+        ("BALLOT_SOURCE_URL", "javascript:alert(1)"),
     ],
 )
 def test_a_setting_that_cannot_work_is_named(name: str, value: str) -> None:

@@ -41,6 +41,7 @@ def config(tmp_path: Path) -> Config:
             "BALLOT_DATA": str(tmp_path / "data"),
             "BALLOT_KEYS": str(tmp_path / "keys"),
             "BALLOT_ORGANISATION": "Northern Assembly",
+            "BALLOT_SOURCE_URL": "https://code.example.org/ballot",
         }
     )
 

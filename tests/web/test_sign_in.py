@@ -165,3 +165,8 @@ def test_a_missing_address_gives_one_clear_error(anybody: Visitor) -> None:
     assert 422 == page.status_code
     assert "Error: Officers: sign in" in text_of(page)
     assert 2 == page.get_data(as_text=True).count("Type your e-mail address")
+
+
+def test_every_page_offers_the_source_code_it_runs(anybody: Visitor) -> None:
+    for path in ("/", "/how", "/officer/sign-in", "/no-such-page"):
+        assert '<a href="https://code.example.org/ballot">Source code</a>' in anybody.get(path).get_data(as_text=True)
