@@ -330,7 +330,7 @@ def _quota_places(committee: QuestionNH, known: Mapping[str, Person]) -> dict[st
     """At least half women, and at least one of each other group, as the candidates describe themselves."""
     groups = {group: [name for name in committee.answers if name in known and group in known[name].groups] for group in GROUPS}
     rules = [{"group": group, "at_least": "50%" if group == "women" else 1} for group in GROUPS]
-    return {"groups": groups, "rules": rules}
+    return {"groups": groups, "rules": rules, "if_infeasible": "leave-empty"}
 
 
 def choices(draft: ElectionDraft, luck: random.Random) -> list[list[int]]:

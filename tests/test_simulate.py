@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import stat
@@ -26,9 +27,7 @@ from tests.support.belenios import run
 MOTION = QuestionH(("For", "Against"), 1, 1, "Shall we?", blank=True)
 SOME = QuestionH(("A", "B", "C"), 0, 2, "Who speaks?")
 RANKED = QuestionNH(("A", "B", "C", "D"), "In which order?")
-TEMPLATE = json.dumps(
-    {"description": "d", "name": "n", "questions": [question.to_json() for question in (MOTION, RANKED)]}, indent=1
-)
+TEMPLATE = json.dumps({"description": "d", "name": "n", "questions": [question.to_json() for question in (MOTION, RANKED)]}, indent=1)
 
 
 def _simulate(plan: Plan, executor: ProcessPoolExecutor | None = None) -> tuple[Simulated, bytes]:
@@ -168,6 +167,63 @@ def test_the_command_says_what_it_cannot_use(tmp_path: Path, arguments: list[str
     except SystemExit as stopped:
         status = stopped.code if isinstance(stopped.code, int) else -1
     assert 2 == status
+
+
+RULES = [
+    {"rule": "motion", "threshold": "two-thirds"},
+    {
+        "rule": "ers97",
+        "seats": 2,
+        "ron": False,
+        "constraints": {"groups": {"g": ["C", "D"]}, "rules": [{"group": "g", "at_least": "50%"}]},
+    },
+]
+
+
+def test_declared_rules_are_counted_and_verified_to_the_byte(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "rules.json").write_text(json.dumps(RULES))
+    assert 0 == _command(tmp_path, "--voters", "7", "--rules", str(tmp_path / "rules.json"))
+    (archive,) = (tmp_path / "out").glob("*.bel")
+    results = archive.with_suffix(".results.json")
+    counts = [question["count"] for question in json.loads(results.read_text())["questions"]]
+    assert counts[1]["unconstrained"] is not None
+    assert ["at least 1 of group “g” (50 % of 2 seats, rounded up)"] == counts[1]["constraints"]
+    assert 0 == cli.main(["verify", str(archive)])
+    assert "equal to the published file of results" in capsys.readouterr().out
+    results.write_text(results.read_text().replace('"seats":2', '"seats":1'))
+    assert 1 == cli.main(["verify", str(archive)])
+    assert "not what the recount gives" in capsys.readouterr().out
+
+
+def test_without_rules_a_seed_makes_the_files_that_it_always_made() -> None:
+    done, archive = _simulate(_plan(MOTION, RANKED))
+    assert done.results is None
+    assert "4b2fa50ec2677af5a90bd7df4be79e311d40e199ff8df4cb03810254b8a911c7" == hashlib.sha256(archive).hexdigest()
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        "",
+        "{}",
+        "[]",
+        "[1]",
+        json.dumps(RULES[:1]),
+        json.dumps(RULES[::-1]),
+        json.dumps([RULES[0], {**RULES[1], "seats": 3, "constraints": {"groups": {"g": ["C"]}, "rules": [{"group": "g", "at_least": 2}]}}]),
+    ],
+)
+def test_rules_that_do_not_fit_are_refused_in_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str], rules: str) -> None:
+    (tmp_path / "rules.json").write_text(rules)
+    assert 2 == _command(tmp_path, "--voters", "5", "--rules", str(tmp_path / "rules.json"))
+    assert capsys.readouterr().err.strip()
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_plain_election_takes_no_rules(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "rules.json").write_text(json.dumps(RULES))
+    assert 2 == _command(tmp_path, "--voters", "5", "--plain", "--rules", str(tmp_path / "rules.json"))
+    assert "declares no rules" in capsys.readouterr().err
 
 
 @pytest.mark.belenios_tool

@@ -55,9 +55,9 @@ def quota_words(rule: Mapping[str, Any], question: Question) -> list[str]:
 
 
 _FALLBACKS: Final = {
-    "refuse": "If too few are left to meet these, because candidates withdraw, nobody is elected.",
-    "cap": "If too few stand for a group, everyone who stands for it is enough.",
-    "leave-empty": "If too few stand for a group, places stay empty and nominations open again.",
+    "refuse": "If candidates withdraw and too few are left to meet these, nobody is elected.",
+    "cap": "If candidates withdraw and too few of a group are left, those who are left are enough.",
+    "leave-empty": "If candidates withdraw and too few are left to meet these, places stay empty and nominations open again.",
 }
 
 
@@ -66,11 +66,11 @@ def _limit_words(limit: Limit, seats: int, names: Sequence[str]) -> str:
     number = limit.minimum if limit.minimum is not None else limit.maximum
     side = "At least" if limit.minimum is not None else "At most"
     _, _, share = limit.text.partition(" (")
-    share = f" ({share.removesuffix(')')})" if share else ""
-    places = "place goes" if number == 1 else "places go"
+    share = f" ({share.removesuffix(')').replace(f' of {seats} seats', '')})" if share else ""
+    places = f"{seats} {'place' if seats == 1 else 'places'} {'goes' if number == 1 else 'go'}"
     who = [names[member] for member in sorted(limit.members)]
     standing = f"{len(who)} {'stands' if len(who) == 1 else 'stand'}: {listing(who)}." if who else "Nobody stands for it."
-    return f"{side} {number} of the {seats} {places} to “{limit.group}”{share}. {standing}"
+    return f"{side} {number} of the {places} to “{limit.group}”{share}. {standing}"
 
 
 def _choose(question: QuestionH) -> str:

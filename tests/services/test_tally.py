@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import json
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -28,6 +31,8 @@ from ballot.protocol.group import SeededRng
 from ballot.protocol.messages import PartialDecryption, Proof, Shuffle
 from ballot.recount import ranking_of
 from ballot.services import board, journal, lifecycle, tally
+from ballot.verifier.report import Outcome
+from ballot.verifier.verify import verify_archive
 from tests.services.world import MOTION, OFFICER, SECOND, SECRETARY, World
 
 Closed = tuple[World, str, str]
@@ -312,6 +317,129 @@ def test_a_practice_key_is_for_practice_only(shuffled: Closed) -> None:
 )
 def test_a_ranking_uses_the_first_ranks_once_each(values: tuple[int, ...], order: tuple[int, ...] | None) -> None:
     assert order == ranking_of(values)
+
+
+# --- lots and withdrawals -------------------------------------------------------------------------------------------
+
+
+STV = {"rule": "scottish-2011", "seats": 1, "ron": True}
+RULES = ({"rule": "motion"}, STV)
+
+
+@pytest.fixture
+def counted(world: World) -> Closed:
+    """A closed election by declared rules, where Ada and Ben have three papers each."""
+    meeting = world.meeting(two_people=False)
+    uuid = world.election(meeting, rules=RULES)
+    world.open(uuid)
+    for place, entry in enumerate(world.members(meeting)[:6]):
+        world.cast(uuid, entry, [(0, 1, 0), (0, 1, 0, 0) if place % 2 else (1, 0, 0, 0)])
+    world.close(uuid)
+    return world, uuid, meeting.id
+
+
+def lot(world: World, uuid: str, order: Sequence[int], number: int = 2, actor: journal.Actor = OFFICER) -> None:
+    with world.database.write() as session:
+        tally.record_lot(session, uuid, number, order, actor, world.now)
+
+
+def withdraw(world: World, uuid: str, choice: int, number: int = 2, actor: journal.Actor = OFFICER) -> None:
+    with world.database.write() as session:
+        tally.record_withdrawal(session, uuid, number, choice, actor, world.now)
+
+
+@pytest.mark.parametrize(("order", "winner"), [((1, 0, 2, 3), 1), ((0, 1, 2, 3), 0)])
+def test_a_lot_drawn_in_public_decides_the_tie_and_is_in_the_journal_and_the_file(
+    counted: Closed, order: tuple[int, ...], winner: int
+) -> None:
+    world, uuid, meeting = counted
+    lot(world, uuid, (3, 2, 1, 0))
+    lot(world, uuid, order)  # the later one stands
+    entry = last_act(world, meeting)
+    assert ("a lot drawn in public", {"question": 2, "order": [choice + 1 for choice in order]}) == (entry.act, entry.details)
+    world.tally(uuid)
+    published = tally.outcome(world.database, uuid)
+    assert published.questions[1].record is not None
+    assert (winner,) == published.questions[1].record.winners
+    assert {"2": [choice + 1 for choice in order]} == json.loads(published.file)["acts"]["lots"]
+    report = verify_archive(
+        io.BytesIO(b"".join(board.stream_archive(world.database, uuid)[1])), companion=companion_of(world, uuid), results=published.file
+    )
+    assert Outcome.VERIFIED is report.outcome, report.sentence
+    assert any("lots" in note for note in report.notes)
+
+
+def companion_of(world: World, uuid: str) -> bytes:
+    with world.database.read() as session:
+        return board.companion_bytes(session, uuid)
+
+
+def test_a_withdrawn_candidate_is_passed_over(counted: Closed) -> None:
+    world, uuid, meeting = counted
+    withdraw(world, uuid, 0)
+    entry = last_act(world, meeting)
+    assert ("a candidate withdrew before the count", {"question": 2, "choice": 1}) == (entry.act, entry.details)
+    world.tally(uuid)
+    published = tally.outcome(world.database, uuid)
+    assert published.questions[1].record is not None
+    assert ((1,), (0,)) == (published.questions[1].record.winners, published.questions[1].record.withdrawn)
+    assert {"2": [1]} == json.loads(published.file)["acts"]["withdrawn"]
+
+
+def test_a_lot_or_withdrawal_that_fits_no_question_is_refused(counted: Closed) -> None:
+    world, uuid, meeting = counted
+    before = last_act(world, meeting)
+    for order in ((0, 1, 2), (0, 1, 2, 2), (0, 1, 2, 4), ()):
+        with pytest.raises(PreconditionError, match="every choice exactly once"):
+            lot(world, uuid, order)
+    with pytest.raises(PreconditionError, match="elects nobody"):
+        lot(world, uuid, (0, 1), number=1)
+    for number in (0, 3):
+        with pytest.raises(PreconditionError, match="no such question"):
+            lot(world, uuid, (0, 1, 2, 3), number=number)
+    for number, choice in ((1, 0), (2, 3), (2, 4), (2, -1)):  # the fourth is "re-open nominations"
+        with pytest.raises(PreconditionError, match="Only a candidate"):
+            withdraw(world, uuid, choice, number)
+    for act in (lambda: lot(world, uuid, (0, 1, 2, 3), actor=SECRETARY), lambda: withdraw(world, uuid, 0, actor=SECRETARY)):
+        with pytest.raises(NotAllowedError):
+            act()
+    assert before == last_act(world, meeting)
+
+
+def test_one_candidate_has_to_be_left_and_withdraws_once(counted: Closed) -> None:
+    world, uuid, _ = counted
+    withdraw(world, uuid, 2)
+    with pytest.raises(PreconditionError, match="Cal withdrew is on the record already"):
+        withdraw(world, uuid, 2)
+    withdraw(world, uuid, 1)
+    with pytest.raises(PreconditionError, match="Nobody would be left"):
+        withdraw(world, uuid, 0)
+
+
+def test_nothing_is_recorded_while_voting_or_after_the_first_share(world: World) -> None:
+    meeting = world.meeting(two_people=False)
+    uuid = world.election(meeting, rules=RULES)
+    world.open(uuid)
+
+    def refused(why: str) -> None:
+        for act in (lambda: lot(world, uuid, (0, 1, 2, 3)), lambda: withdraw(world, uuid, 0)):
+            with pytest.raises(PreconditionError, match=why):
+                act()
+
+    refused("is open")
+    for entry in world.members(meeting)[:6]:
+        world.cast(uuid, entry)
+    world.close(uuid)
+    lot(world, uuid, (0, 1, 2, 3))
+    tally.begin(world.database, uuid, OFFICER, world.now)
+    for owner in (1, 2):
+        tally.accept_shuffle(world.database, uuid, owner, world.shuffle(uuid, owner), world.now)
+    lot(world, uuid, (3, 1, 2, 0))  # nobody can know the result yet
+    tally.accept_decryption(world.database, uuid, 1, *world.share(uuid, 1), world.now)
+    refused("before the first share")
+    tally.accept_decryption(world.database, uuid, 2, *world.share(uuid, 2), world.now)
+    world.publish(uuid)
+    refused("is published")
 
 
 def test_void_stops_the_tally(tallying: Closed) -> None:

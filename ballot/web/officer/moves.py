@@ -362,8 +362,7 @@ def _before(election: Election, lot: LotForm | None, withdrawal: WithdrawalForm 
     for number, gone in sorted(acts.withdrawn.items()):
         names = listing([draft.questions[number - 1].answers[choice] for choice in gone])
         recorded.append(f"Withdrew before the count: {names} ({_question_words(draft, number)}).")
-        if unmet := _unmet(draft, number, gone):
-            recorded.append(f"The quota places of question {number} can no longer be met, so nobody will be elected there. {unmet}")
+        recorded += _unmet(draft, number, gone)
     for number, order in sorted(acts.lots.items()):
         names = ", ".join(draft.questions[number - 1].answers[choice] for choice in order)
         recorded.append(f"Lot drawn in public, most favoured first: {names} ({_question_words(draft, number)}).")
@@ -371,18 +370,18 @@ def _before(election: Election, lot: LotForm | None, withdrawal: WithdrawalForm 
     return _Before(lot, withdrawal, recorded, possible)
 
 
-def _unmet(draft: ElectionDraft, number: int, gone: tuple[int, ...]) -> str:
-    """Why those who still stand cannot meet the quota places; empty where they can."""
+def _unmet(draft: ElectionDraft, number: int, gone: tuple[int, ...]) -> list[str]:
+    """What follows where those who still stand cannot meet the quota places; nothing where they can."""
     question, rule = draft.questions[number - 1], draft.rules[number - 1]
     constraints = quota_places(rule, question)
     if constraints is None:
-        return ""
+        return []
     people = set(range(len(question.answers) - bool(rule.get("ron")))) - set(gone)
     try:
-        settle(constraints, int(rule.get("seats", 1)), people, ron=bool(rule.get("ron")))
+        notes = settle(constraints, int(rule.get("seats", 1)), people, ron=bool(rule.get("ron"))).notes
     except CountError as error:
-        return str(error)
-    return ""
+        notes = (f"Nobody will be elected there. {error}",)
+    return [f"The quota places of question {number} can no longer be met. {note}" for note in notes]
 
 
 def _tally_page(db: Session, uuid: str, form: CodeForm, *, lot: LotForm | None = None, withdrawal: WithdrawalForm | None = None) -> str:

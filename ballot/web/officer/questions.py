@@ -125,6 +125,17 @@ class CommitteeForm(QuestionForm):
     )
     ron = BooleanField(f"Add “{RON}” as a candidate", default=True, description="Where it is elected, that place stays empty.")
     quotas = text("Quota places", longest=20_000)  # the template explains it, with an example
+    unmet = SelectField(
+        "If candidates withdraw before the count, and too few are left for the quota places",
+        choices=options(
+            [
+                ("leave-empty", "Those places stay empty, and nominations open again"),
+                ("cap", "Those who are left in the group are enough"),
+                ("refuse", "Nobody is elected, and the election is held again"),
+            ]
+        ),
+        default="leave-empty",
+    )
 
     def question(self) -> tuple[Question, Rule]:
         answers, seats = _ranked_choices(self.choices.data, ron=self.ron.data), int(self.seats.data or 0)
@@ -133,7 +144,7 @@ class CommitteeForm(QuestionForm):
         rule: Rule = {"rule": self.rule.data, "seats": seats, "ron": self.ron.data}
         constraints, _ = read_quotas(self.quotas.data, answers[:-1] if self.ron.data else answers)
         if constraints is not None:
-            rule["constraints"] = constraints
+            rule["constraints"] = {**constraints, "if_infeasible": self.unmet.data}
         return QuestionNH(answers, self.wording.data), rule
 
     def validate_rule(self, field: Field) -> None:
@@ -152,6 +163,8 @@ class CommitteeForm(QuestionForm):
             return
         try:
             question, rule = self.question()
+            if "constraints" in rule:  # nomination is refused whatever is declared for withdrawals
+                rule["constraints"]["if_infeasible"] = "refuse"
             check_rule(question, rule)
         except InfeasibleConstraintError as error:
             constraints = quota_places(rule, question)
@@ -163,7 +176,8 @@ class CommitteeForm(QuestionForm):
     @classmethod
     def values(cls, question: Question, rule: Mapping[str, Any]) -> dict[str, Any]:
         more = {"seats": rule.get("seats"), "rule": rule.get("rule"), "ron": bool(rule.get("ron"))}
-        more["quotas"] = write_quotas(rule.get("constraints"))
+        if constraints := rule.get("constraints"):
+            more |= {"quotas": write_quotas(constraints), "unmet": constraints.get("if_infeasible", "refuse")}
         return {"wording": question.question, "choices": _as_lines(question, rule), **more}
 
 
