@@ -129,9 +129,9 @@ class CommitteeForm(QuestionForm):
         "If candidates withdraw before the count, and too few are left for the quota places",
         choices=options(
             [
-                ("leave-empty", "Those places stay empty, and nominations open again"),
-                ("cap", "Those who are left in the group are enough"),
-                ("refuse", "Nobody is elected, and the election is held again"),
+                ("leave-empty", "Those places stay empty"),
+                ("cap", "Those left are enough"),
+                ("refuse", "Nobody is elected"),
             ]
         ),
         default="leave-empty",
