@@ -86,7 +86,8 @@ def install_libraries() -> None:
 
 def _inputs() -> str:
     """What the bundles are made from, as one digest."""
-    files = [ROOT / "package.json", ROOT / "package-lock.json", Path(__file__), *sorted(SOURCES.glob("*.js")), *sorted(KEYHOLDER_SOURCES.glob("*.js"))]
+    sources = [*sorted(SOURCES.glob("*.js")), *sorted(KEYHOLDER_SOURCES.glob("*.js"))]
+    files = [ROOT / "package.json", ROOT / "package-lock.json", Path(__file__), *sources]
     return _digest(*(part for path in files for part in (path.name.encode(), path.read_bytes())))
 
 

@@ -52,10 +52,10 @@ def test_a_browser_refuses_the_archives_that_the_verifier_refuses_and_takes_the_
     good, *answers = node(str(HERE / "archives.mjs"), given="\n".join(lines)).strip().split("\n")
     assert good.startswith("good Result "), good
     assert len(cases) == len(answers)
-    taken = {case.name: answer for case, answer in zip(cases, answers, strict=True) if answer.startswith("good")}
-    assert {} == taken
-    bugs = {case.name: answer for case, answer in zip(cases, answers, strict=True) if not answer.startswith(("MalformedError", "VerificationError"))}
-    assert {} == bugs, "refused, but by accident"
+    said = {case.name: answer for case, answer in zip(cases, answers, strict=True)}
+    assert {} == {name: answer for name, answer in said.items() if answer.startswith("good")}
+    refusals = ("MalformedError", "VerificationError")
+    assert {} == {name: answer for name, answer in said.items() if not answer.startswith(refusals)}, "refused, but by accident"
 
 
 KEY = KeyFile("11VectorsABCDE", 2, "Zoë Ångström", "threshold", "1BaLLotVectorSeed11111", 5)
@@ -67,7 +67,8 @@ console.log(JSON.stringify([key.election, key.owner, key.holder, key.kind, key.s
 """
 _WRITE = """
 import { sealKey } from "./keyfile.js"; const [passphrase] = process.argv.slice(1);
-const key = { election: "11VectorsABCDE", owner: 2, holder: "Zoë Ångström", kind: "threshold", seed: "1BaLLotVectorSeed11111", privateKey: 5n };
+const seed = "1BaLLotVectorSeed11111";
+const key = { election: "11VectorsABCDE", owner: 2, holder: "Zoë Ångström", kind: "threshold", seed, privateKey: 5n };
 process.stdout.write(await sealKey(key, passphrase));
 """
 

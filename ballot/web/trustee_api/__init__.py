@@ -120,6 +120,7 @@ def progress(uuid: str, owner: int) -> Response:
     """How far the count is, for a program that waits for its turn."""
     with site().database.read() as db:
         _checked(db, uuid, owner)
+        names = [trustee.name for trustee in trustees.trustees_of(db, uuid)]
     found = tally.steps(site().database, uuid)
     if not found.begun:
         raise NotFoundError("The count has not begun yet.")
@@ -133,6 +134,7 @@ def progress(uuid: str, owner: int) -> Response:
             "opened": found.opened,
             "result": found.result,
             "waiting_for": found.waiting_for,
+            "holders": names,
         }
     )
 

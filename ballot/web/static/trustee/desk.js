@@ -43,7 +43,7 @@ export class Helper {
     if (act === "begin") this.#reading = hear;
     return new Promise((resolve, reject) => {
       this.#asked.set(id, { resolve, reject, hear });
-      this.#worker.postMessage({ id, act, ...request }, transfer);
+      this.#worker.postMessage({ ...request, id, act }, transfer);
     });
   }
 }

@@ -23,6 +23,7 @@ let key = null;
 let passphrase = "";
 let reading = null;
 let board = null;
+let allowed = ""; // the act whose use was compared with the record, and handed out to be written down
 
 const who = ({ election, owner, holder, kind }) => ({ election, owner, holder, kind });
 const pki = () => pkiKeys(key.seed);
@@ -37,6 +38,13 @@ function certificatesOf({ certificates, threshold, owner }) {
 
 async function sealedFile(progress, part) {
   return { name: fileName(key, part), file: await sealKey(key, passphrase, { progress: (done) => progress("lock", done, 1) }) };
+}
+
+/** The owner, after all checks once more. An act is allowed once each time that its use was asked for. */
+function permitted(act) {
+  if (allowed !== act) throw new RangeError("the use of the key was not written down");
+  allowed = "";
+  return prepare(board, key, act);
 }
 
 /** Work that is counted in small steps, told in hundredths. */
@@ -135,21 +143,22 @@ const acts = {
   },
 
   /** Every check before an act; `record` is what this device wrote down before, and the answer is what it has to write down now. */
-  use({ act, record }) {
-    prepare(board, key, act);
-    const use = useOf(board, act);
+  use({ purpose, record }) {
+    prepare(board, key, purpose);
+    const use = useOf(board, purpose);
     compareUse(record, use);
+    allowed = purpose;
     return use;
   },
 
   shuffle(_, progress) {
-    prepare(board, key, "shuffle");
+    permitted("shuffle");
     const rows = board.rankedRows;
     return shuffleTally(board.election, rows, rng, counted(progress, "shuffle", workOfShuffle(rows)));
   },
 
   decrypt(_, progress) {
-    const owner = prepare(board, key, "decrypt");
+    const owner = permitted("decrypt");
     return openShare(board.election, board.rows, key.privateKey, owner, rng, counted(progress, "decrypt", workOfDecryption(board.rows)));
   },
 };

@@ -14,6 +14,7 @@ import { T } from "./texts.js";
 const POLL = 3000; // milliseconds between two looks at the service
 const SVG = "http://www.w3.org/2000/svg";
 const MAX_KEY_FILE = 1 << 20;
+const MIN_PASSPHRASE = 12; // as in sealed.js, which is the worker's
 const LINK = /^https?:\/\/[^#?]+\/trustee\/([0-9A-Za-z]+)\/([0-9]+)#([!-~]+)$/;
 
 const root = document.getElementById("keyholder");
@@ -32,6 +33,9 @@ let savedName = "";
 let board = null; // what the worker found in the archive
 let agreed = ""; // the total code that was compared
 let timer = 0;
+let turn = 0; // counts what a person does: a look at the service that began before it is forgotten
+let patient = false; // a screen is shown on which nobody has to do anything
+let picked = null; // the key file that was chosen last: { name, file, who }
 
 const sleep = (ms) => new Promise((resolve) => {
   timer = setTimeout(resolve, ms);
@@ -48,6 +52,7 @@ function show(name, title, children, { error = null, field = null, keep = false 
   document.title = `${error === null ? "" : T.error}${title} – ${siteTitle}`;
   (summary ?? heading).focus();
   if (summary === null) window.scrollTo(0, 0);
+  for (const id of ["terminal", "how"]) document.getElementById(id).hidden = name === "sheet"; // which is for the printer
   shown = name;
   return true;
 }
@@ -65,7 +70,7 @@ function who() {
 function busy(text) {
   const bar = h("progress", { max: "1", "aria-label": text });
   const line = h("p", { id: "progress" });
-  show(`busy ${text}`, text, [bar, line]);
+  show(`busy ${text}`, text, [p(bar), line]);
   announce(text);
   return {
     hear({ step, done, total }) {
@@ -105,7 +110,7 @@ function form(submit, ...children) {
   return h("form", { novalidate: true, autocomplete: "off", onsubmit: (event) => {
     event.preventDefault();
     run(submit);
-  } }, ...children);
+  } }, h("input", { type: "text", hidden: true, autocomplete: "username", value: T.holder(view ?? { owner, size: 1, holder: "" }) }), ...children);
 }
 
 const value = (id) => document.getElementById(id).value;
@@ -122,6 +127,7 @@ function download(name, text) {
 /** Run one act of a person; what goes wrong is shown, and nothing is lost. */
 async function run(act) {
   clearTimeout(timer);
+  turn += 1;
   try {
     await act();
   } catch (error) {
@@ -148,10 +154,18 @@ const capital = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!
 // --- where things stand
 
 async function next() {
+  const mine = turn;
+  patient = false;
   for (;;) {
-    view = await service.view();
-    const wait = await step();
-    if (!wait) return;
+    try {
+      const seen = await service.view();
+      if (mine !== turn) return;
+      view = seen;
+      patient = await step();
+    } catch (error) {
+      if (!patient || !(error instanceof NoAnswerError || error.busy)) throw error;
+    }
+    if (!patient || mine !== turn) return;
     await sleep(POLL);
   }
 }
@@ -195,7 +209,7 @@ async function keyDay() {
 
 /** The next message of key-making, made in the worker and sent. */
 async function act(stage) {
-  show(`act ${stage}`, T.waiting.acting[stage], [h("progress", { "aria-label": T.waiting.working })]);
+  show(`act ${stage}`, T.waiting.acting[stage], [p(h("progress", { "aria-label": T.waiting.working }))]);
   const body = await worker.ask({ key: "publicKey", cert: "certificate", polynomial: "polynomial", voutput: "voutput" }[stage], { view });
   if (stage === "voutput") opened.finished = true;
   await service.send(stage, body);
@@ -206,7 +220,7 @@ async function act(stage) {
 function waiting() {
   const names = view.waiting_for;
   const title = T.waiting.title(names);
-  if (show(`waiting ${names.join("|")}`, title, [h("progress", { "aria-label": T.waiting.working }), lead(T.waiting.lead), lost()], { keep: true })) announce(title);
+  if (show(`waiting ${names.join("|")}`, title, [lead(T.waiting.lead), p(h("progress", { "aria-label": T.waiting.working })), lost()], { keep: true })) announce(title);
   return true;
 }
 
@@ -218,7 +232,7 @@ function ready() {
     proving = "choose";
     return prove();
   }));
-  const changed = show(`ready ${others}`, T.ready.title, [lead(T.ready.lead), p(others), ...closes, h("div", { class: "buttons" }, again), lost()], { keep: true });
+  const changed = show(`ready ${others}`, T.ready.title, [lead(T.ready.lead), p(others), p(T.ready.again), ...closes, h("div", { class: "buttons" }, again), lost()], { keep: true });
   if (changed) announce(T.ready.title);
   return view.state === "draft";
 }
@@ -230,15 +244,15 @@ function lost() {
 
 // --- making
 
-function make(error = null, wrongField = null) {
+function make(error = null, wrongField = null, typed = {}) {
   const at = (id) => (wrongField === id ? error : null);
   show("make", T.make.title, [
     lead(T.make.lead),
     p(T.make.share(view)),
     form(
       chosen,
-      field("passphrase", T.make.passphrase, { type: "password", hint: T.make.hint, error: at("passphrase"), autocomplete: "new-password" }),
-      field("repeat", T.make.repeat, { type: "password", error: at("repeat"), autocomplete: "new-password" }),
+      field("passphrase", T.make.passphrase, { type: "password", hint: T.make.hint, error: at("passphrase"), autocomplete: "new-password", value: typed.passphrase ?? "" }),
+      field("repeat", T.make.repeat, { type: "password", error: at("repeat"), autocomplete: "new-password", value: typed.repeat ?? "" }),
       showTyping("passphrase", "repeat"),
       h("div", { class: "buttons" }, h("button", { type: "submit" }, T.make.go)),
     ),
@@ -249,8 +263,9 @@ function make(error = null, wrongField = null) {
 
 async function chosen() {
   const [passphrase, repeat] = [value("passphrase"), value("repeat")];
-  if ([...passphrase].length < 12) return make(T.make.short, "passphrase");
-  if (passphrase !== repeat) return make(T.make.differ, "repeat");
+  const typed = { passphrase, repeat };
+  if ([...passphrase].length < MIN_PASSPHRASE) return make(T.make.short, "passphrase", typed);
+  if (passphrase !== repeat) return make(T.make.differ, "repeat", typed);
   const { hear } = busy(T.make.working);
   return saveFirst(await worker.ask("make", { view, passphrase }, { hear }));
 }
@@ -297,27 +312,44 @@ function unlock(error = null, wrongField = null, { name = "unlock", title = T.un
 
 function keyFields(at) {
   return [
-    field("file", T.unlock.file, { type: "file", hint: T.unlock.lead, error: at("file"), accept: ".key" }),
+    field("file", T.unlock.file, { type: "file", hint: picked ? T.unlock.picked(picked.name) : T.unlock.lead, error: at("file") }),
     h("details", {}, h("summary", {}, T.unlock.sheet), field("sheet", T.unlock.sheetLabel, { type: "area", hint: T.unlock.sheetHint })),
     field("passphrase", T.unlock.passphrase, { type: "password", error: at("passphrase"), autocomplete: "current-password" }),
     showTyping("passphrase"),
   ];
 }
 
+/** What a sheet's text may have been before it was broken into lines: at a space in the holder's name, or anywhere. */
+const unbroken = (text) => ["", " "].map((between) => text.replace(/\s*[\r\n]+\s*/g, between));
+
+/** The first of these texts that is this holder's key file, or else the first that is any: { file, who }. */
+async function firstKey(texts) {
+  const found = [];
+  for (const file of texts) {
+    const who_ = await worker.ask("whose", { file }).catch(() => null);
+    if (who_ !== null) found.push({ file, who: who_ });
+  }
+  return found.find(({ who: { holder } }) => holder === view.holder) ?? found[0] ?? null;
+}
+
+const named = (found, name) => (found === null ? null : { ...found, name });
+
 /** Open the chosen file in the worker; `opened` is set when it is this page's key. */
 async function unlocking(options) {
   const [chosenFile] = document.getElementById("file").files;
-  const [sheet, passphrase] = [value("sheet").replace(/\s+(?=[{}"]|$)/g, "").trim(), value("passphrase")];
-  if (!chosenFile && sheet === "") return unlock(T.unlock.noFile, "file", options);
-  const file = sheet === "" ? (chosenFile.size > MAX_KEY_FILE ? "" : await chosenFile.text()) : sheet;
-  let who_;
-  try {
-    who_ = await worker.ask("whose", { file });
-  } catch {
-    return unlock(T.unlock.notKey, "file", options);
+  const [sheetText, passphrase] = [value("sheet").trim(), value("passphrase")];
+  if (sheetText !== "") {
+    picked = named(await firstKey(unbroken(sheetText)), T.sheet.title);
+    if (picked === null) return unlock(T.unlock.notKey, "file", options);
+  } else if (chosenFile) {
+    picked = chosenFile.size > MAX_KEY_FILE ? null : named(await firstKey([await chosenFile.text()]), chosenFile.name);
+    if (picked === null) return unlock(T.unlock.notKey, "file", options);
+  } else if (picked === null) return unlock(T.unlock.noFile, "file", options);
+  const { file, who: who_ } = picked;
+  if (who_.election !== uuid || who_.owner !== owner) {
+    picked = null;
+    return unlock(who_.election === uuid ? T.unlock.otherHolder(who_) : T.unlock.otherBallot(who_), "file", options);
   }
-  if (who_.election !== uuid) return unlock(T.unlock.otherBallot(who_), "file", options);
-  if (who_.owner !== owner) return unlock(T.unlock.otherHolder(who_), "file", options);
   if (passphrase === "") return unlock(T.unlock.noPassphrase, "passphrase", options);
   const { hear } = busy(T.unlock.working);
   try {
@@ -326,6 +358,7 @@ async function unlocking(options) {
     if (error.name === "WrongPassphraseError") return unlock(T.unlock.wrongPassphrase, "passphrase", options);
     return unlock(T.unlock.notKey, "file", options);
   }
+  picked = null;
   return options.then();
 }
 
@@ -433,7 +466,7 @@ async function countDay() {
   }
   if (steps.opened.includes(owner)) return done(steps);
   if (steps.ranked && !steps.shuffles_ended && steps.shuffled.includes(owner)) {
-    const words = T.count.turn(steps.waiting_for);
+    const words = awaited(steps, steps.shuffled);
     if (show(`turn ${words}`, T.count.shuffledTitle, [lead(words), lost()], { keep: true })) announce(`${T.count.shuffledTitle}. ${words}`);
     board = null; // it has changed since
     return true;
@@ -442,9 +475,15 @@ async function countDay() {
   return check();
 }
 
+/** Who is still to come, by name: one of them may be enough. */
+function awaited({ holders }, there) {
+  const names = holders.filter((_, i) => !there.includes(i + 1));
+  return T.count.turn(Math.max(view.threshold - there.length, 1), names);
+}
+
 function done(steps) {
   const mine = steps.opened.includes(owner);
-  const rest = steps.waiting_for.length ? T.count.turn(steps.waiting_for) : T.count.enough;
+  const rest = steps.waiting_for.length ? awaited(steps, steps.opened) : T.count.enough;
   const title = mine ? T.count.doneTitle : T.count.enough;
   if (show(`done ${rest}`, title, [mine && lead(T.count.done), p(rest), p(T.count.keep)], { keep: true })) announce(`${title}. ${rest}`);
   return true;
@@ -501,7 +540,7 @@ function compare(error = null) {
 /** Use the key, after every check and after writing down for what. */
 async function use(due) {
   try {
-    writeUse(uuid, owner, await worker.ask("use", { act: due, record: usesOf(uuid, owner) }));
+    writeUse(uuid, owner, await worker.ask("use", { purpose: due, record: usesOf(uuid, owner) }));
   } catch (error) {
     if (!["RefusedError", "VerificationError", "MalformedError"].includes(error.name)) throw error;
     show("refused", T.count.refused, [notice("bad", capital(error.message)), h("div", { class: "buttons" }, quiet(T.again, () => run(next)))]);

@@ -2,7 +2,7 @@
 
 const people = (n) => `${n} ${n === 1 ? "person" : "people"}`;
 const keys = (n) => `${n} ${n === 1 ? "key" : "keys"}`;
-const list = (names) => (names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names[names.length - 1]}`);
+const list = (names, and = "and") => (names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} ${and} ${names[names.length - 1]}`);
 
 export const T = {
   holder: ({ owner, size, holder }) => (size > 1 ? `Key-holder ${owner} of ${size}: ${holder}` : `Key-holder: ${holder}`),
@@ -30,7 +30,7 @@ export const T = {
     lead: "You keep one of the keys to this ballot box. It is made on this device, and never leaves it.",
     share: ({ threshold, size }) =>
       size > 1
-        ? `${threshold} of the ${size} keys open the box. You may lose ${keys(size - threshold)} between you and still count. ${people(threshold)} together could open the box, so choose with care who sits next to you.`
+        ? `${threshold} of the ${size} keys open the box. You may lose ${keys(size - threshold)} between you and still count. ${people(threshold)} together could open it, so never lend your key.`
         : "This one key opens the box.",
     passphrase: "Choose a passphrase",
     hint: "12 characters or more. Four or five unrelated words are good. Nobody can reset it, so write it down and keep it apart from the key.",
@@ -56,6 +56,7 @@ export const T = {
     title: "Choose your key file",
     lead: "The file stays on this device. Its name starts with “ballot” and ends with “.key”.",
     file: "Your key file",
+    picked: (name) => `Chosen: ${name}. Choose again to change it.`,
     sheet: "Use my backup sheet instead",
     sheetHint: "Scan the square code on your sheet with a phone or scanner, and paste the text here.",
     sheetLabel: "The text from your backup sheet",
@@ -114,6 +115,7 @@ export const T = {
     others: (names) => `Still to make or prove their key: ${list(names)}.`,
     all: "All key-holders are ready.",
     closes: (closes) => `Voting closes ${closes}. After that the returning officer starts the count and you come back here with your key file and passphrase.`,
+    again: "Three days before voting closes we ask you once more to show that your key still opens. Keep your file and passphrase safe until then.",
     proveAgain: "Check my key file again",
   },
   lost: {
@@ -143,7 +145,7 @@ export const T = {
     compare: "Read these two aloud to the other key-holders. Everybody must see the same. If not, stop and tell the returning officer.",
     ballots: "Ballots in the box",
     code: "Total code",
-    few: (n) => `This ballot allows opening as few as ${n} ballots.`,
+    few: (n) => `This ballot allows opening as few as ${n} ${n === 1 ? "ballot" : "ballots"}.`,
     same: "The other key-holders see the same number and the same code",
     tick: "Compare the number and the code first, then tick the box.",
     shuffle: "Shuffle",
@@ -156,7 +158,10 @@ export const T = {
     sending: "Sending it. The site checks all of it before it answers.",
     overtaken: "Another key-holder was a moment faster. Checking the box again, then yours is next.",
     shuffledTitle: "Your shuffle was received and checked",
-    turn: (words) => `Still to come: ${list(words)}. This page goes on by itself.`,
+    turn: (n, names) =>
+      n < names.length
+        ? `Waiting for ${n} more: ${list(names, "or")}. This page goes on by itself.`
+        : `Waiting for ${list(names)}. This page goes on by itself.`,
     doneTitle: "Received and checked",
     done: "Your share is in the ballot box.",
     enough: "Enough shares are here. The returning officer can publish the result now.",
