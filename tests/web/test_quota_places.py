@@ -10,11 +10,15 @@ import pytest
 from sqlmodel import select
 
 from ballot.app import Site
+from ballot.count import RULES, LotOrder, count
+from ballot.count.constraints import parse_constraints
+from ballot.count.papers import profile_from_rankings
 from ballot.models import Election
 from ballot.services import board, lifecycle, tally
 from ballot.services.clock import FixedClock
 from ballot.verifier.report import Outcome
 from ballot.verifier.verify import verify_archive
+from ballot.web.board.report import report_of
 from ballot.web.officer.quotas import read_quotas, write_quotas
 from tests.web.conftest import Visitor, text_of
 from tests.web.test_journey import DETAILS, _again, cast_all, freeze, make_ballot, make_meeting, upload
@@ -182,6 +186,26 @@ def test_the_result_tells_what_the_quota_places_did_and_the_archive_verifies_wit
     bent = results.replace(b'"unconstrained":[{"id":1', b'"unconstrained":[{"id":2')
     assert bent != results
     assert Outcome.REFUSED is verify_archive(io.BytesIO(archive), companion=companion, results=bent).outcome
+
+
+@pytest.mark.parametrize("rule", [rule.id for rule in RULES.values() if rule.kind != "approval"])
+def test_the_report_tells_of_quota_places_lots_and_re_opened_places_under_every_rule(rule: str) -> None:
+    names, seats = ["Ann", "Bo", "Cy", "Di", "RON"], 1 if rule == "av" else 2
+    women = parse_constraints(json.dumps({"groups": {"women": ["Cy", "Di"]}, "rules": [{"group": "women", "at_least": seats}]}), names)
+    papers = [(0, 1)] * 4 + [(1, 0)] * 3 + [(2,)] * 2 + [(3,)] * 2
+    lot = LotOrder.typed([3, 2, 1, 0, 4], 5)
+    record = count(rule, profile_from_rankings(names, papers, seats), seats, ron=4, constraints=women, lot=lot)
+    report = report_of(record, 1)
+    assert report.quotas is not None
+    assert set(report.quotas.elected) <= {"Cy", "Di"}
+    assert {"Ann"} <= set(report.quotas.without) <= {"Ann", "Bo"}
+    assert report.quotas.beside.startswith("The quota places changed the result: ")
+    assert any("Ann and Bo could no longer be elected" in act for act in report.quotas.acts)
+    if rule == "av":
+        assert "Stage 4: Cy and Di had equal votes. By lot, Cy was the one to be excluded." in report.notes
+    assert any("drawn in public and typed in: Di, Cy, Bo, Ann, RON." in note for note in report.notes)
+    again = count(rule, profile_from_rankings(names, [(4,)] * 9 + papers[-4:], seats), seats, ron=4, constraints=women, lot=lot)
+    assert any("of the unfilled places for group “women”" in note for note in report_of(again, 1).notes)
 
 
 # --- before the box is opened ---------------------------------------------------------------------------------------
