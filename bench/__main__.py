@@ -15,6 +15,9 @@ from bench import casts, protocol
 from bench.common import peer
 
 
+PARTS = ["protocol", "casts", "booth", "keyholder", "count"]
+
+
 def table(rows: list[tuple[str, ...]]) -> str:
     """Columns, aligned."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
@@ -27,9 +30,9 @@ def main() -> None:
     parser.add_argument("--voters", type=int, default=2000, help="ballots in the archive (default: %(default)s)")
     parser.add_argument("--casts", type=int, default=2000, help="ballots cast on the running service (default: %(default)s)")
     parser.add_argument("--runs", type=int, default=3, help="the best of so many runs counts (default: %(default)s)")
-    parser.add_argument("--only", choices=["protocol", "casts", "booth", "count"], action="append")
+    parser.add_argument("--only", choices=PARTS, action="append")
     args = parser.parse_args()
-    wanted = args.only or ["protocol", "casts", "booth", "count"]
+    wanted = args.only or PARTS
     tool = peer()
     print(
         f"{platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}, "
@@ -46,7 +49,7 @@ def main() -> None:
             print(f"{args.casts} honest ballots cast on the running service (2 gunicorn workers; the clients share the machine).")
             print(f"SQLite      {casts.sqlite(folder / 'sqlite', voters=args.casts)}", flush=True)
             print(f"PostgreSQL  {casts.postgresql(folder / 'postgresql', voters=args.casts)}\n", flush=True)
-    for part in ("booth", "count"):
+    for part in ("booth", "keyholder", "count"):
         if part in wanted and importlib.util.find_spec(f"bench.bench_{part}"):
             subprocess.run([sys.executable, "-m", f"bench.bench_{part}"], check=True)
             print(flush=True)
