@@ -499,7 +499,7 @@ async function check() {
     board = await worker.ask("end");
   } catch (error) {
     if (!["VerificationError", "MalformedError"].includes(error.name)) throw error;
-    show("bad", T.count.bad, [p(T.count.badLead), notice("bad", capital(error.message))]);
+    show("bad", T.count.bad, [p(T.count.badLead), notice("bad", capital(error.message)), h("div", { class: "buttons" }, quiet(T.count.checkAgain, () => run(next)))]);
     return false;
   }
   return compare();
