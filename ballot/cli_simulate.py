@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
-from ballot.errors import UnusableInputError
+from ballot.errors import MalformedError, UnusableInputError
 from ballot.protocol.messages import Election
 from ballot.simulate import Plan, Simulated, parse_rules, parse_template, simulate
 
@@ -86,7 +86,11 @@ def run(args: argparse.Namespace) -> int:
     numbers that make no election.
     """
     out: Path = args.out
-    name, description, questions = parse_template(_read(args.questions))
+    data = _read(args.questions)
+    try:
+        name, description, questions = parse_template(data)
+    except MalformedError as error:
+        raise MalformedError(f"{args.questions}: {error}") from error
     rules = () if args.rules is None else parse_rules(_read(args.rules))
     if args.jobs < 1:
         raise UnusableInputError("--jobs is at least 1")
