@@ -12,9 +12,10 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
 from ballot.app import create_app
 from ballot.config import Config
-from ballot.services import lifecycle, mail
+from ballot.services import invitations, lifecycle, mail
 from ballot.services.clock import Clock, SystemClock
 from ballot.services.database import Database
+from ballot.services.keys import Keys
 from ballot.services.startup import only_one, prepare
 
 WORKERS, THREADS = 2, 4
@@ -31,17 +32,19 @@ def build() -> Flask:
     config, clock = Config.from_environ(os.environ), SystemClock()
     database, keys = prepare(config)
     app = create_app(config, clock=clock, database=database, keys=keys)
-    _start_clock(config, database, clock)
+    _start_clock(config, database, keys, clock)
     if config.development:
         mail.start_in_background(config, keys, database, clock)
     return app
 
 
-def _start_clock(config: Config, database: Database, clock: Clock) -> None:
-    """Elections close at their announced hour by themselves: a thread of one worker looks every few seconds.
+def _start_clock(config: Config, database: Database, keys: Keys, clock: Clock) -> None:
+    """Elections close at their announced hour by themselves: a thread of one worker looks every few seconds. Some days before, it has
+    the key-holders asked whether their keys still open.
 
     On several hosts each has one; whoever is second finds the election closed. No ballot is taken after the hour in any case.
     """
+    mailer = mail.Mailer(config, keys)
 
     def work() -> None:
         pause = threading.Event()
@@ -50,6 +53,7 @@ def _start_clock(config: Config, database: Database, clock: Clock) -> None:
                 with only_one(config.data, "clock") as mine:
                     while mine:
                         lifecycle.close_due(database, clock.now())
+                        invitations.ask_key_holders_again(database, config, keys, mailer, clock.now())
                         pause.wait(LOOK_EVERY)
             except Exception:
                 log.exception("closing on time failed; it is tried again in a moment")

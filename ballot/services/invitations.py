@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Final
 
 from sqlmodel import Session, col, select
 
@@ -18,6 +19,13 @@ from ballot.services.journal import Act, Actor, append
 from ballot.services.keys import Keys
 from ballot.services.mail import Mailer
 from ballot.services.rights import Move, require
+from ballot.services.trustees import ASKED_AGAIN, is_asked_again
+
+_AGAIN: Final = "again"
+_SHOW_AGAIN: Final = (
+    "Voting closes in less than 3 days. Please open your link, choose your key file and show that your key still opens, "
+    "so that there is time to help if it does not."
+)
 
 
 def sendable(session: Session, meeting_id: str) -> list[Election]:
@@ -126,8 +134,10 @@ def send_one(session: Session, config: Config, keys: Keys, mailer: Mailer, entry
     return True
 
 
-def send_trustee_link(session: Session, config: Config, keys: Keys, mailer: Mailer, trustee: Trustee, task: str, now: datetime) -> None:
-    """A key-holder's link, with what is asked of them now, waits to be sent."""
+def send_trustee_link(
+    session: Session, config: Config, keys: Keys, mailer: Mailer, trustee: Trustee, task: str, now: datetime, *, once: str | None = None
+) -> None:
+    """A key-holder's link, with what is asked of them now, waits to be sent; with `once`, a word for the occasion, no second time."""
     election = session.get_one(Election, trustee.election_uuid)
     link = f"{config.public_url}/trustee/{election.uuid}/{trustee.number}#{tokens.make_trustee_token(keys, trustee)}"
     letter = mail.trustee_link(
@@ -143,7 +153,38 @@ def send_trustee_link(session: Session, config: Config, keys: Keys, mailer: Mail
         task=task,
         practice=election.practice,
     )
+    if once is not None:
+        letter = replace(letter, key=_occasion(trustee, once))
     mailer.put(session, letter, now)
+
+
+def _occasion(trustee: Trustee, once: str) -> str:
+    return f"trustee/{trustee.election_uuid}/{trustee.number}/{trustee.generation}/{once}"
+
+
+def ask_key_holders_again(database: Database, config: Config, keys: Keys, mailer: Mailer, now: datetime) -> int:
+    """Three days before the close every key-holder is asked once by mail to show that the key still opens; the number of new mails.
+
+    Looking often costs a query: only who was not asked yet makes it write.
+    """
+    with database.read() as session:
+        due = [
+            (trustee.election_uuid, trustee.number)
+            for trustee, election in session.exec(
+                select(Trustee, Election)
+                .join(Election, col(Election.uuid) == col(Trustee.election_uuid))
+                .where(col(Election.state).in_([ElectionState.LOCKED, ElectionState.OPEN]), Election.closes_at <= now + ASKED_AGAIN)
+            ).all()
+            if is_asked_again(election, trustee, now)
+            and session.exec(select(Outbox.id).where(Outbox.key == _occasion(trustee, _AGAIN))).first() is None
+        ]
+    if not due:
+        return 0
+    with database.write() as session:
+        for place in due:
+            trustee = session.get_one(Trustee, place)
+            send_trustee_link(session, config, keys, mailer, trustee, _SHOW_AGAIN, now, once=_AGAIN)
+    return len(due)
 
 
 def _electorates(session: Session, elections: Sequence[Election]) -> dict[str, frozenset[str]]:

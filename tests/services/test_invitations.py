@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlmodel import select
 
 from ballot.errors import NotAllowedError, PreconditionError
-from ballot.models import Meeting, Outbox
+from ballot.models import Meeting, Outbox, Trustee
 from ballot.services import invitations, journal, registrar
 from ballot.services.database import Database
 from ballot.services.mail import Mailer
 from ballot.services.registrar import Cause
-from tests.services.world import OFFICER, SECRETARY, World
+from tests.services.world import CLOSES, OFFICER, SECRETARY, World
 
 
 @pytest.fixture
@@ -112,3 +113,23 @@ def test_nothing_goes_out_before_the_lock_nor_by_a_role_without_the_right_nor_wh
     with pytest.raises(PreconditionError, match="membership secretary"):
         send(world, mailer, meeting)
     assert [] == letters(world)
+
+
+def test_three_days_before_the_close_each_key_holder_is_asked_once_to_show_the_key(world: World, mailer: Mailer) -> None:
+    uuid = world.election(world.meeting(two_people=False), people=3, practice=True)
+    world.open(uuid)
+
+    def ask(before: timedelta) -> int:
+        return invitations.ask_key_holders_again(world.database, world.config, world.keys, mailer, CLOSES - before)
+
+    with world.database.write() as session:
+        shown = session.get_one(Trustee, (uuid, 2))
+        shown.possession_at = CLOSES - timedelta(days=2)
+        session.add(shown)
+    assert 0 == ask(timedelta(days=3, seconds=1))
+    assert 2 == ask(timedelta(days=3))
+    assert [0, 0] == [ask(timedelta(days=2)), ask(timedelta(hours=1))]
+    assert 0 == ask(timedelta(0)), "whoever did not answer is not asked twice"
+    with world.database.read() as session:
+        keys = sorted(letter.key for letter in session.exec(select(Outbox).where(Outbox.kind == "trustee")))
+    assert [f"trustee/{uuid}/1/0/again", f"trustee/{uuid}/3/0/again"] == keys
