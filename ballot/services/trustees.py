@@ -181,6 +181,7 @@ def view(session: Session, keys: Keys, election_uuid: str, number: int, now: dat
         "waiting_for": [t.name for t in everybody if stage_of(t, everybody, group=group) not in {Stage.WAITING, Stage.READY}],
         "possession_proved": trustee.possession_at is not None,
         "prove_again": is_asked_again(election, trustee, now),
+        "not_shown_again": [t.name for t in everybody if is_asked_again(election, t, now)],
         "closes": election.closes_at.isoformat(),
         "nonce": _nonce(keys, election_uuid, number, now),
     }

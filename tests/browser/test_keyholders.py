@@ -247,6 +247,8 @@ def test_three_key_holders_make_keys_prove_them_and_open_the_box(
     cerys.picture("key 9 prove again")
     cerys.prove(finished[3])
     cerys.wait_for_heading("Your key is ready")
+    assert "Still to show that their key opens: Asha Okafor and Bram Lister." in cerys.text
+    assert "not enough yet: 1 more must be found" in cerys.text
     cerys.press("I have lost my key or passphrase")
     assert "If fewer than 2 keys are left, nobody can open the box" in cerys.text
     cerys.picture("key 9 lost")

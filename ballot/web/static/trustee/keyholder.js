@@ -13,6 +13,7 @@ import { T } from "./texts.js";
 
 const POLL = 3000; // milliseconds between two looks at the service
 const SVG = "http://www.w3.org/2000/svg";
+const ASKED_AGAIN = 3 * 24 * 3600 * 1000; // milliseconds before the close
 const MAX_KEY_FILE = 1 << 20;
 const MIN_PASSPHRASE = 12; // as in sealed.js, which is the worker's
 const LINK = /^https?:\/\/[^#?]+\/trustee\/([0-9A-Za-z]+)\/([0-9]+)#([!-~]+)$/;
@@ -225,14 +226,16 @@ function waiting() {
 }
 
 function ready() {
-  const others = view.waiting_for.length ? T.ready.others(view.waiting_for) : T.ready.all;
+  let others = view.waiting_for.length ? T.ready.others(view.waiting_for) : T.ready.all;
+  const late = view.state !== "draft" && Date.parse(view.closes) - Date.now() < ASKED_AGAIN;
+  if (late) others = T.ready.shown(view.not_shown_again, view);
   const closes = view.closes ? [p(T.ready.closes(spoken(view.closes)))] : [];
   const again = quiet(T.ready.proveAgain, () => run(() => {
     opened = null;
     proving = "choose";
     return prove();
   }));
-  const changed = show(`ready ${others}`, T.ready.title, [lead(T.ready.lead), p(others), p(T.ready.again), ...closes, h("div", { class: "buttons" }, again), lost()], { keep: true });
+  const changed = show(`ready ${others}`, T.ready.title, [lead(T.ready.lead), p(others), late ? [] : p(T.ready.again), ...closes, h("div", { class: "buttons" }, again), lost()], { keep: true });
   if (changed) announce(T.ready.title);
   return view.state === "draft";
 }

@@ -21,7 +21,8 @@ export const isHash = (value) => isText(value) && HASH.test(value);
 export function hasKeys(value, ...names) {
   if (!isObject(value)) return false;
   const expected = names.filter((name) => !name.endsWith("?") || name.slice(0, -1) in value).map((name) => name.replace("?", ""));
-  return Object.keys(value).join() === expected.join();
+  const keys = Object.keys(value);
+  return keys.length === expected.length && keys.every((name, i) => name === expected[i]);
 }
 
 export const write = canonicalJson;

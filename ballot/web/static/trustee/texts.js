@@ -114,6 +114,14 @@ export const T = {
     lead: "The site knows that you hold your key. There is nothing to do until voting has closed.",
     others: (names) => `Still to make or prove their key: ${list(names)}.`,
     all: "All key-holders are ready.",
+    shown(names, { size, threshold }) {
+      if (names.length === 0) return "All key-holders have shown that their keys still open.";
+      const spare = size - names.length - threshold;
+      const enough = spare >= 0
+        ? `The keys that were shown are enough to open the box, and ${spare === 0 ? "none" : spare} of them may still be lost.`
+        : `The keys that were shown are not enough yet: ${-spare} more must be found, or nobody can open the box.`;
+      return `Still to show that their key opens: ${list(names)}. ${enough}`;
+    },
     closes: (closes) => `Voting closes ${closes}. After that the returning officer starts the count and you come back here with your key file and passphrase.`,
     again: "Three days before voting closes we ask you once more to show that your key still opens. Keep your file and passphrase safe until then.",
     proveAgain: "Check my key file again",
