@@ -14,7 +14,6 @@ from pathlib import Path
 from bench import casts, protocol
 from bench.common import peer
 
-
 PARTS = ["protocol", "casts", "booth", "keyholder", "count"]
 
 
