@@ -35,7 +35,7 @@ def sankey(record: Record) -> str | None:
     width = NAMES + ENDS + COLUMN * (len(stages) - 1) + NODE
     places = [_column(stage, rows, whole) for stage in stages]
     size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
-    title = f"Where the votes went: {record.title}" if record.title else "Where the votes went"
+    title = f"Where the votes went: {record.title.splitlines()[0]}" if record.title else "Where the votes went"
     parts = [
         f'<svg class="count-sankey" role="img" xmlns="{XMLNS}" {size} font-family="sans-serif" font-size="13" fill="{INK}">',
         f"<title>{escape(title)}</title>",

@@ -40,7 +40,7 @@ def table(record: Record, ident: str = "stages") -> str:
 
 def caption(record: Record) -> str:
     """What the table shows."""
-    title = f"{record.title}: " if record.title else ""
+    title = f"{record.title.splitlines()[0]}: " if record.title else ""
     cut = f" Votes are shown to {decimals(record)} decimals." if decimals(record) < record.places else ""
     return f"{title}votes of each candidate at every stage, {record.rule_title}.{cut}"
 
