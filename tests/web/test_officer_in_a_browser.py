@@ -42,13 +42,16 @@ def add_officer(site: Site, email: str) -> str:
 
 def press(browser: Chrome, words: str) -> None:
     """Press a button or link of the page and wait for the page that follows."""
+    from selenium.common.exceptions import WebDriverException
     from selenium.webdriver.support.expected_conditions import staleness_of
     from selenium.webdriver.support.wait import WebDriverWait
 
+    # Between two pages the driver may complain of a node without a document: then it is asked again.
+    wait = WebDriverWait(browser, 30, ignored_exceptions=[WebDriverException])
     before = browser.find_element("tag name", "html")
     browser.find_element("xpath", f"//main//button[contains(., '{words}')]|//main//a[contains(., '{words}')]").click()
-    WebDriverWait(browser, 30).until(staleness_of(before))
-    WebDriverWait(browser, 30).until(lambda now: now.execute_script("return document.readyState") == "complete")
+    wait.until(staleness_of(before))
+    wait.until(lambda now: now.execute_script("return document.readyState") == "complete")
 
 
 def fill(browser: Chrome, **fields: str) -> None:
