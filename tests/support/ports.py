@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import random
 import socket
 import subprocess
 import time
 
+# Below the ports that the system gives to outgoing connections: none of those can take one between the look and the use,
+# and a connection to a port where nothing listens yet cannot meet itself.
+LOWEST, HIGHEST = 15000, 32000
+
 
 def free_port() -> int:
     """A TCP port of 127.0.0.1 that nothing listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    luck = random.SystemRandom()
+    while True:
+        port = luck.randint(LOWEST, HIGHEST)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def wait_until_listening(port: int, process: subprocess.Popen[bytes], *, seconds: float = 30) -> bool:
@@ -22,6 +32,6 @@ def wait_until_listening(port: int, process: subprocess.Popen[bytes], *, seconds
         with socket.socket() as probe:
             probe.settimeout(1)
             if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return True
+                return process.poll() is None
         time.sleep(0.05)
     return False

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -57,13 +58,22 @@ class Site:
                 stdout=log,
                 stderr=log,
             )
-        if not wait_until_listening(self.port, self.process):
+        if not wait_until_listening(self.port, self.process) or not self._is_ours():
             raise RuntimeError(f"the site did not start: {self.log.read_text(errors='replace')[-4000:]}")
         try:
             urllib.request.urlopen(self.url, timeout=60).close()
         except urllib.error.HTTPError as error:
             error.close()  # any answer will do: a worker is up
         return self
+
+    def _is_ours(self) -> bool:
+        """True once gunicorn says that it is the one who listens there; another program's server would answer too."""
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and self.process is not None and self.process.poll() is None:
+            if f"Listening at: http://127.0.0.1:{self.port}".encode() in self.log.read_bytes():
+                return True
+            time.sleep(0.05)
+        return False
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         """SIGTERM lets requests finish; SIGKILL does not."""
