@@ -26,6 +26,7 @@ def load(path: Path) -> tuple[Election, EncryptedTally]:
     wanted: dict[str, bytes] = {}
     election: Election | None = None
     tally: EncryptedTally | None = None
+    shuffle = b""  # the newest one, whose ciphertexts are those to work on
     with path.open("rb") as file:
         for item in read_archive(file):
             if isinstance(item, Header):
@@ -39,13 +40,12 @@ def load(path: Path) -> tuple[Election, EncryptedTally]:
                 election = Election.parse(wanted[SetupData.parse(payload).election])
             elif event.type == "EncryptedTally":
                 tally = EncryptedTally.parse(wanted[SizedEncryptedTally.parse(payload).encrypted_tally])
-            elif event.type == "Shuffle" and election is not None and tally is not None:
-                shuffle = Shuffle.parse(wanted[Owned.parse(payload).payload])
-                tally = merge_nh_ciphertexts(election, tally, shuffle.ciphertexts)
+            elif event.type == "Shuffle":
+                shuffle = wanted[Owned.parse(payload).payload]
             wanted.clear()
     if election is None or tally is None:
         raise MalformedError("the archive has no encrypted tally yet")
-    return election, tally
+    return election, merge_nh_ciphertexts(election, tally, Shuffle.parse(shuffle).ciphertexts) if shuffle else tally
 
 
 def main() -> None:
