@@ -452,18 +452,7 @@ def _receipt_mail(made: Sample) -> board.Also:
     mailer = mail.Mailer(made.config, made.keys)
 
     def also(session: Session, accepted: board.Accepted) -> None:
-        letter = mail.receipt(
-            meeting_id=accepted.meeting_id,
-            election=accepted.election_name,
-            name=accepted.name,
-            address=accepted.email,
-            tracker=accepted.tracker,
-            cast_at=accepted.cast_at,
-            check_url=f"{made.config.public_url}/vote/check",
-            closes=accepted.closes_at,
-            practice=accepted.practice,
-        )
-        mailer.put(session, letter, made.now)
+        invitations.queue_receipt(session, made.config, mailer, accepted)
 
     return also
 

@@ -16,7 +16,6 @@ from ballot.models import Election, ElectionState, Meeting
 from ballot.protocol.messages import QuestionNH, ThresholdParameters
 from ballot.services import board, invitations, lifecycle, tokens
 from ballot.services.clock import iso
-from ballot.services.mail import receipt as receipt_letter
 from ballot.web import site
 from ballot.web.access import Guard, Role, open_to
 from ballot.web.booth import bp, resend
@@ -162,19 +161,7 @@ def cast(uuid: str) -> Response:
 
 
 def _mail_receipt(db: Session, accepted: board.Accepted) -> None:
-    """Queue the receipt code by e-mail too: a second way, which a lying page does not control."""
-    letter = receipt_letter(
-        meeting_id=accepted.meeting_id,
-        election=accepted.election_name,
-        name=accepted.name,
-        address=accepted.email,
-        tracker=accepted.tracker,
-        cast_at=accepted.cast_at,
-        check_url=f"{site().config.public_url}/vote/check#{accepted.tracker}",
-        closes=accepted.closes_at,
-        practice=accepted.practice,
-    )
-    site().mailer.put(db, letter, accepted.cast_at)
+    invitations.queue_receipt(db, site().config, site().mailer, accepted)
 
 
 # --- the code, typed ---------------------------------------------------------------------------------------------
