@@ -6,6 +6,7 @@ true when it commits. On PostgreSQL the services lock the row they depend on (`S
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
 import threading
@@ -88,8 +89,7 @@ class Database:
 
         Raises: ConfigurationError if the file cannot be made, or the database does not keep what it acknowledges (`check_durable`).
         """
-        self._make_private_file()
-        with as_file(files("ballot") / "migrations") as folder:
+        with self._first_comer(), as_file(files("ballot") / "migrations") as folder:
             config = AlembicConfig()
             config.set_main_option("script_location", str(folder).replace("%", "%%"))
             with self.write_connection() as connection:
@@ -99,16 +99,27 @@ class Database:
                 command.upgrade(config, "head")
         self.check_durable()
 
-    def _make_private_file(self) -> None:
-        """A new SQLite file, which will hold names and addresses, is its owner's alone; its journals take the mode over."""
+    @contextmanager
+    def _first_comer(self) -> Iterator[None]:
+        """One process at a time on SQLite: two that turn a new file to WAL at once are told that it is locked, and do not wait.
+
+        The new file, which will hold names and addresses, is its owner's alone; its journals take the mode over.
+        """
         if not self.is_sqlite:
+            yield
             return
         path = Path(str(self.engine.url.database))
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            folder = os.open(path.parent, os.O_RDONLY)
         except OSError as error:
             raise ConfigurationError(f"{path} cannot be made ({error.strerror}): set BALLOT_DATA to a folder of yours.") from error
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
 
     def check_durable(self) -> None:
         """A receipt must survive a power cut, so the database has to flush before it answers.

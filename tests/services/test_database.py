@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import multiprocessing.synchronize
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
@@ -33,6 +35,28 @@ def test_migrating_again_or_by_several_hosts_at_once_changes_nothing(database_ur
         assert 1 == len(connection.execute(text("SELECT * FROM alembic_version")).all())
     for host in hosts:
         host.dispose()
+
+
+def _first_starts(urls: list[str], together: multiprocessing.synchronize.Barrier) -> None:
+    """One worker process that starts on each of these empty databases, at the same moment as the others."""
+    for url in urls:
+        together.wait(60)
+        database = Database(url)
+        database.migrate()
+        database.dispose()
+
+
+def test_two_workers_may_be_the_first_to_start(tmp_path: Path) -> None:
+    """Turning a new file to WAL does not wait for its lock: now and then one of two workers failed to boot, and the site with it."""
+    spawn = multiprocessing.get_context("spawn")
+    together = spawn.Barrier(2)
+    urls = [f"sqlite:///{tmp_path / str(i) / 'ballot.sqlite3'}" for i in range(60)]
+    workers = [spawn.Process(target=_first_starts, args=(urls, together)) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [0, 0] == [worker.exitcode for worker in workers]
 
 
 def test_sqlite_flushes_before_it_answers(sqlite_url: str) -> None:
