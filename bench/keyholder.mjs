@@ -2,9 +2,9 @@
 
 import { readFileSync } from "node:fs";
 import { performance } from "node:perf_hooks";
-import { openShare } from "../ballot/web/static/trustee/decryption.js";
+import { openShare } from "../ballot/web/static/verify/decryption.js";
 import { KeyholderRng } from "../ballot/web/static/trustee/random.js";
-import { shuffleTally } from "../ballot/web/static/trustee/shuffle.js";
+import { shuffleTally } from "../ballot/web/static/verify/shuffle.js";
 import { Verification } from "../ballot/web/static/trustee/verification.js";
 
 const { uuid, archive, companions } = JSON.parse(readFileSync(0, "utf8"));

@@ -23,7 +23,8 @@ from ballot.errors import BuildError
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SOURCES: Final = Path(__file__).resolve().parent / "static" / "booth"
-KEYHOLDER_SOURCES: Final = SOURCES.parent / "trustee"  # they import the booth's modules, and the booth none of theirs
+VERIFY_SOURCES: Final = SOURCES.parent / "verify"  # they import the booth's modules, and the booth none of theirs
+KEYHOLDER_SOURCES: Final = SOURCES.parent / "trustee"  # they import both
 DIST: Final = Path(__file__).resolve().parent / "static" / "dist"
 BOOTH: Final = ("booth", "worker", "check")
 KEYHOLDER: Final = ("keyholder", "keyholder-worker")
@@ -86,7 +87,7 @@ def install_libraries() -> None:
 
 def _inputs() -> str:
     """What the bundles are made from, as one digest."""
-    sources = [*sorted(SOURCES.glob("*.js")), *sorted(KEYHOLDER_SOURCES.glob("*.js"))]
+    sources = [path for folder in (SOURCES, VERIFY_SOURCES, KEYHOLDER_SOURCES) for path in sorted(folder.glob("*.js"))]
     files = [ROOT / "package.json", ROOT / "package-lock.json", Path(__file__), *sources]
     return _digest(*(part for path in files for part in (path.name.encode(), path.read_bytes())))
 

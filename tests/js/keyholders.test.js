@@ -5,11 +5,11 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { parseElection } from "../../ballot/web/static/booth/election.js";
 import { G, modQ, ONE, parsePoint, pointText, power, Q } from "../../ballot/web/static/booth/group.js";
-import { checkCompanion, checkPartialDecryption, genCompanion, genPartialDecryption } from "../../ballot/web/static/trustee/decryption.js";
+import { checkCompanion, checkPartialDecryption, genCompanion, genPartialDecryption } from "../../ballot/web/static/verify/decryption.js";
 import { fileName, openKey, sealKey, whoseKey } from "../../ballot/web/static/trustee/keyfile.js";
-import { companion, encryptedTally, partialDecryption, publicKey, read, shuffle, signedMsg, write } from "../../ballot/web/static/trustee/messages.js";
-import { Membership, powerProduct } from "../../ballot/web/static/trustee/points.js";
-import { checkShuffle, shuffleTally } from "../../ballot/web/static/trustee/shuffle.js";
+import { companion, encryptedTally, partialDecryption, publicKey, read, shuffle, signedMsg, write } from "../../ballot/web/static/verify/messages.js";
+import { Membership, powerProduct } from "../../ballot/web/static/verify/points.js";
+import { checkShuffle, shuffleTally } from "../../ballot/web/static/verify/shuffle.js";
 import {
   certificateText,
   checkCertificate,
@@ -20,7 +20,7 @@ import {
   makePublicKey,
   pkiKeys,
   publicKeyText,
-} from "../../ballot/web/static/trustee/trustees.js";
+} from "../../ballot/web/static/verify/trustees.js";
 import { sha256Hex } from "../../ballot/web/static/booth/hash.js";
 import { SeededRng } from "./seeded.js";
 

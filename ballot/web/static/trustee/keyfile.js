@@ -1,8 +1,8 @@
 // A key-holder's key file (ballot/keyholder.py, KeyFile): whose it is, for which ballot, and the secret inside.
 
 import { parseUuid } from "../booth/credentials.js";
-import { check, hasKeys, isText, read, scalar, write } from "./messages.js";
-import { pkiKeys } from "./trustees.js";
+import { check, hasKeys, isText, read, scalar, write } from "../verify/messages.js";
+import { pkiKeys } from "../verify/trustees.js";
 import { peek, seal, unseal } from "./sealed.js";
 
 const KIND = "key-holder's key";

@@ -4,17 +4,17 @@
 // is public, or sealed. They are kept until the page is closed.
 
 import { compareUse, ownerOf, prepare, totalCode, useOf, Verification } from "./verification.js";
-import { openShare, workOfDecryption } from "./decryption.js";
+import { openShare, workOfDecryption } from "../verify/decryption.js";
 import { fileName, openKey, sealKey, whoseKey } from "./keyfile.js";
-import { proofJson, publicKey, read, write } from "./messages.js";
-import { RefusedError } from "./errors.js";
-import { proveExponent } from "./proving.js";
+import { proofJson, publicKey, read, write } from "../verify/messages.js";
+import { RefusedError } from "../verify/errors.js";
+import { proveExponent } from "../verify/proving.js";
 import { KeyholderRng } from "./random.js";
-import { shuffleTally, workOfShuffle } from "./shuffle.js";
+import { shuffleTally, workOfShuffle } from "../verify/shuffle.js";
 import {
   certificateText, checkCertificates, findPlace, genSeed, makeCertificate, makePolynomial, makePublicKey, makeVoutput, openDecryptionKey,
   pkiKeys, possessionStatement, publicKeyText, readCertificates, readVinput,
-} from "./trustees.js";
+} from "../verify/trustees.js";
 import { G, pointText, power, Q } from "../booth/group.js";
 
 const rng = new KeyholderRng();

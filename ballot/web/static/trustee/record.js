@@ -1,7 +1,7 @@
 // What a key was used for on this device: public values only, kept by the browser, so that a second, different tally of the
 // same ballot is refused after a restart too. The command line keeps the same record beside the key file.
 
-import { RefusedError } from "./errors.js";
+import { RefusedError } from "../verify/errors.js";
 
 const nameOf = (uuid, owner) => `ballot-key-used:${uuid}:${owner}`;
 const refused = () =>

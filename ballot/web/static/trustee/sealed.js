@@ -2,8 +2,8 @@
 
 import { scrypt } from "@noble/hashes/scrypt.js";
 import { utf8 } from "../booth/bytes.js";
-import { check, hasKeys, isObject, isText, read, write } from "./messages.js";
-import { RefusedError } from "./errors.js";
+import { check, hasKeys, isObject, isText, read, write } from "../verify/messages.js";
+import { RefusedError } from "../verify/errors.js";
 
 export const MIN_PASSPHRASE = 12; // characters
 const SCRYPT_N = 1 << 17; // 128 MiB, and about a second a guess

@@ -8,16 +8,16 @@ import { MalformedError } from "../booth/bytes.js";
 import { parseElection } from "../booth/election.js";
 import { G, ONE, pointText, power } from "../booth/group.js";
 import { sha256Hex } from "../booth/hash.js";
-import { ArchiveReader, Chain } from "./archive.js";
-import { checkBallot, parseBallot } from "./ballots.js";
-import { checkCompanion, checkPartialDecryption } from "./decryption.js";
+import { ArchiveReader, Chain } from "../verify/archive.js";
+import { checkBallot, parseBallot } from "../verify/ballots.js";
+import { checkCompanion, checkPartialDecryption } from "../verify/decryption.js";
 import {
   check, companion, encryptedTallyText, hasKeys, isCount, isObject, isText, key, owned, partialDecryption, read, shuffle, sizedTally,
-} from "./messages.js";
-import { Membership, normalised } from "./points.js";
-import { RefusedError, VerificationError } from "./errors.js";
-import { checkShuffle } from "./shuffle.js";
-import { areEnough, checkTrustees } from "./trustees.js";
+} from "../verify/messages.js";
+import { Membership, normalised } from "../verify/points.js";
+import { RefusedError, VerificationError } from "../verify/errors.js";
+import { checkShuffle } from "../verify/shuffle.js";
+import { areEnough, checkTrustees } from "../verify/trustees.js";
 
 const DECLARATIONS = "ballot-declarations:";
 const CREDENTIAL = /^([0-9a-f]{64})(?:,1?(?:,[^,]*)?)?$/;
