@@ -154,17 +154,25 @@ class RateLimit(SQLModel, table=True):
 
 
 class Meeting(SQLModel, table=True):
-    """An AGM or ordinary meeting: the elections on its agenda share one roll, one link and one code per member."""
+    """An AGM or ordinary meeting: the elections on its agenda share one roll, one link and one code per member.
+
+    `practice_of` is the meeting whose ballots this one only rehearses.
+    """
 
     id: str = Field(primary_key=True)
     name: str
     split_trust: bool = False
     two_people: bool = True
     created_at: datetime = _time()
+    practice_of: str | None = None
+    notice_days: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
 
 
 class Roll(SQLModel, table=True):
-    """A meeting's roll. `salt` keeps the commitment from telling who is on it; `counts` has a figure for each reason."""
+    """A meeting's roll. `salt` keeps the commitment from telling who is on it; `counts` has a figure for each reason.
+
+    `reading` says which column of its file was what, for the next list of the same organisation.
+    """
 
     meeting_id: str = Field(primary_key=True, foreign_key="meeting.id")
     file_hash: str
@@ -175,12 +183,30 @@ class Roll(SQLModel, table=True):
     included: int = 0
     counts: dict[str, int] = _json()
     commitment: str = ""
+    name: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    reading: dict[str, Any] = Field(default_factory=dict, sa_type=JSON, sa_column_kwargs={"server_default": "{}"})
+
+
+class RollUpload(SQLModel, table=True):
+    """A list of members that one officer has uploaded and not saved yet, both parts sealed; deleted when they leave, or after a day."""
+
+    __tablename__ = "roll_upload"
+    __table_args__ = (UniqueConstraint("meeting_id", "officer_id"),)
+
+    id: str = Field(primary_key=True)
+    meeting_id: str = Field(foreign_key="meeting.id")
+    officer_id: str
+    uploaded_at: datetime = _time()
+    version: int = 0
+    sealed_file: bytes = _bytes()
+    sealed_work: bytes = _bytes()
 
 
 class RollEntry(SQLModel, table=True):
     """One line of a roll. `handle` is random and means nothing outside; `generation` counts reissues of the link.
 
-    `reason` is empty for a member who can vote. Left-out lines are kept only until the roll is frozen.
+    `reason` is empty for a member who can vote. Left-out lines are kept only until the roll is frozen. `cards` counts the paper cards
+    made; `card_link_by` and `card_code_by` are the two officers who have still to print their half of the newest.
     """
 
     __tablename__ = "roll_entry"
@@ -199,6 +225,9 @@ class RollEntry(SQLModel, table=True):
     generation: int = 0
     typed_code: bool = True
     withdrawn: bool = False
+    cards: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    card_link_by: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    card_code_by: str = Field(default="", sa_column_kwargs={"server_default": ""})
 
 
 class Electorate(SQLModel, table=True):
@@ -217,7 +246,8 @@ class Electorate(SQLModel, table=True):
 class Election(SQLModel, table=True):
     """One election. `config` is the draft as `ballot.services.lifecycle.ElectionDraft` writes it; after the lock the board rules.
 
-    `acts` are lots and withdrawals before the count (`ballot.recount.Acts`).
+    `acts` are lots and withdrawals before the count (`ballot.recount.Acts`). `copy_of` is the election it was copied from, as a
+    practice or in place of one that is void. From `tidy_at` on the link between members and credentials is deleted.
     """
 
     uuid: str = Field(primary_key=True)
@@ -236,6 +266,8 @@ class Election(SQLModel, table=True):
     published_at: datetime | None = _time(nullable=True)
     tidied_at: datetime | None = _time(nullable=True)
     void_reason: str = ""
+    copy_of: str | None = None
+    tidy_at: datetime | None = _time(nullable=True)
 
 
 class Trustee(SQLModel, table=True):
@@ -251,6 +283,7 @@ class Trustee(SQLModel, table=True):
     polynomial: bytes | None = Field(default=None, sa_type=LargeBinary)
     voutput: bytes | None = Field(default=None, sa_type=LargeBinary)
     possession_at: datetime | None = _time(nullable=True)
+    lost_at: datetime | None = _time(nullable=True)
 
 
 # --- the bulletin board -----------------------------------------------------------------------------------------
@@ -338,6 +371,35 @@ class JournalEntry(SQLModel, table=True):
     height: int = Field(primary_key=True)
     hash: str
     content: bytes = _bytes()
+
+
+# --- long work ------------------------------------------------------------------------------------------------------
+
+
+class Job(SQLModel, table=True):
+    """A long piece of work that an officer asked for (`ballot.services.jobs`): who, what, how far it is, how it ended.
+
+    `active` is the election's uuid until the work has ended, so that one election has one piece of work at a time; `runner` is who
+    is at it, and `beat_at` when that runner was last heard of.
+    """
+
+    id: str = Field(primary_key=True)
+    election_uuid: str = Field(foreign_key="election.uuid", index=True)
+    kind: str
+    active: str | None = Field(default=None, unique=True)
+    actor: str
+    role: str
+    approval: str | None = None
+    state: str
+    runner: str = ""
+    runs: int = 0
+    words: str = ""
+    done: int = 0
+    total: int = 0
+    error: str = ""
+    asked_at: datetime = _time()
+    beat_at: datetime | None = _time(nullable=True)
+    ended_at: datetime | None = _time(nullable=True)
 
 
 # --- outgoing mail ----------------------------------------------------------------------------------------------
