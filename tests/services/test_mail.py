@@ -371,10 +371,10 @@ def test_after_many_deferrals_the_mail_has_failed(
     clock: FixedClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(mail, "TRIES", 7)
+    monkeypatch.setattr("ballot.services.mail.sender.TRIES", 7)
     smtp_server.on_message = lambda _delivered: "451 never today"
     queue(letter())
-    for _ in range(mail.TRIES):
+    for _ in range(7):
         sender.send_due()
         clock.advance(hours=2)
     assert [State.FAILED] == states(database)

@@ -1,0 +1,185 @@
+"""The outbox: letters wait sealed in the database until a mail server has taken them; here they are queued and looked after."""
+
+from __future__ import annotations
+
+import email.policy
+import json
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, cast
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from sqlalchemy import func, insert, select, update
+from sqlmodel import Session, col
+
+from ballot.config import Config
+from ballot.models import Outbox, table
+from ballot.services.clock import spoken
+from ballot.services.keys import Keys
+from ballot.services.mail.letters import Letter, checked_address, checked_heading
+
+TEMPLATES = Path(__file__).parents[3] / "templates" / "mail"  # at the top of the tree, beside the package
+ALWAYS_NEW = {"receipt", "sign-in"}  # kinds whose keys are random
+
+
+class State(StrEnum):
+    """Where a mail stands. "Accepted" means accepted by the mail server, not read."""
+
+    WAITING = "waiting"
+    SENDING = "sending"
+    ACCEPTED = "accepted"
+    BOUNCED = "bounced"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Text:
+    """The sealed part of a queued mail: everything a reader of the database must not see."""
+
+    recipient: str
+    subject: str
+    plain: str
+    html: str
+
+
+class Mailer:
+    """Queues letters and tells how they fare. Sending is the `Sender`'s."""
+
+    def __init__(self, config: Config, keys: Keys) -> None:
+        self._config, self._keys = config, keys
+        self._templates = Environment(
+            loader=FileSystemLoader(TEMPLATES),
+            autoescape=select_autoescape(["html"]),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+        )
+        self._templates.filters["spoken"] = spoken
+        self._domain = (config.smtp.sender.rpartition("@")[2] if config.smtp else config.public_host.partition(":")[0]) or "localhost"
+
+    def put(self, session: Session, letter: Letter, now: datetime) -> Outbox:
+        """Queue a letter in the caller's transaction. The same key again is the same mail: nothing new is queued.
+
+        Raises: MalformedError: the address or a heading cannot be put into a mail (a line break in it, for example).
+        """
+        if letter.kind not in ALWAYS_NEW:
+            known: Outbox | None = session.execute(select(Outbox).where(col(Outbox.key) == letter.key)).scalar_one_or_none()
+            if known is not None:
+                return known
+        recipient = checked_address(letter.recipient)
+        subject = checked_heading("subject", letter.subject)
+        words = {**letter.words, "organisation": self._config.organisation, "public_url": self._config.public_url}
+        text = Text(
+            recipient, subject, self._render(letter.kind, "txt", words), self._render(letter.kind, "html", {**words, "subject": subject})
+        )
+        identity = secrets.token_hex(16)
+        message_id = f"<{identity}@{self._domain}>"
+        row = Outbox(
+            id=identity,
+            meeting_id=letter.meeting_id,
+            kind=letter.kind,
+            key=letter.key,
+            handle=letter.handle,
+            state=State.WAITING,
+            message_id=message_id,
+            due_at=now,
+            sealed=self._keys.seal(_purpose(message_id), json.dumps(text.__dict__).encode()),
+        )
+        session.execute(insert(table(Outbox)), row.model_dump())  # every cast waits for this: no more than it takes
+        return row
+
+    def _render(self, kind: str, form: str, words: Mapping[str, Any]) -> str:
+        return self._templates.get_template(f"{kind}.{form}").render(words)
+
+    def counts(self, session: Session, meeting_id: str, kind: str = "invitation") -> dict[State, int]:
+        """How many mails of this kind stand where; every state is present."""
+        statement = (
+            select(col(Outbox.state), func.count())
+            .where(col(Outbox.meeting_id) == meeting_id, col(Outbox.kind) == kind)
+            .group_by(col(Outbox.state))
+        )
+        found = {State(state): number for state, number in session.execute(statement)}
+        return {state: found.get(state, 0) for state in State}
+
+    def states(self, session: Session, meeting_id: str, kind: str = "invitation") -> dict[str, State]:
+        """Handle → state of the member's last mail of this kind."""
+        statement = (
+            select(col(Outbox.handle), col(Outbox.state))
+            .order_by(col(Outbox.due_at))
+            .where(col(Outbox.meeting_id) == meeting_id, col(Outbox.kind) == kind, col(Outbox.handle).is_not(None))
+        )
+        return {handle: State(state) for handle, state in session.execute(statement)}
+
+    def retry(self, session: Session, ids: Iterable[str], now: datetime) -> int:
+        """Let mails that failed, or whose fate is unknown, go again with the same Message-ID. Returns how many will."""
+        statement = (
+            update(Outbox)
+            .values(state=State.WAITING, due_at=now, attempts=0, detail="", handed_over=False)
+            .where(col(Outbox.id).in_(list(ids)), col(Outbox.state).in_([State.FAILED, State.UNKNOWN]), col(Outbox.sealed).is_not(None))
+        )
+        return cast("int", session.execute(statement).rowcount)  # type: ignore[attr-defined]
+
+    def bounced(self, session: Session, message_id: str, detail: str, now: datetime) -> bool:
+        """A delivery report for one of our mails came back. False if it is none of ours."""
+        statement = (
+            update(Outbox)
+            .values(state=State.BOUNCED, detail=brief(detail), done_at=now)
+            .where(col(Outbox.message_id) == message_id, col(Outbox.state).in_([State.ACCEPTED, State.UNKNOWN]))
+        )
+        return cast("int", session.execute(statement).rowcount) > 0  # type: ignore[attr-defined]
+
+    def withdraw(self, session: Session, meeting_id: str, handle: str) -> int:
+        """Drop what still waits for this member (their link was reissued or withdrawn). A mail being sent is not stopped."""
+        statement = (
+            update(Outbox)
+            .values(state=State.FAILED, sealed=None, detail="withdrawn before it was sent")
+            .where(
+                col(Outbox.meeting_id) == meeting_id,
+                col(Outbox.handle) == handle,
+                col(Outbox.kind) == "invitation",
+                col(Outbox.state).in_([State.WAITING, State.FAILED, State.UNKNOWN]),
+            )
+        )
+        return cast("int", session.execute(statement).rowcount)  # type: ignore[attr-defined]
+
+    def open(self, row: Outbox) -> Text:
+        """The sealed part of a queued mail. Only a sender needs it."""
+        if row.sealed is None:
+            raise RuntimeError("this mail was accepted, and its text wiped")
+        return Text(**json.loads(self._keys.unseal(_purpose(row.message_id), row.sealed)))
+
+    def message(self, row: Outbox, now: datetime) -> EmailMessage:
+        """A fresh message object for one mail: one recipient, text and simple HTML, nothing loaded from anywhere."""
+        text = self.open(row)
+        smtp = self._config.smtp
+        sender = smtp.sender if smtp else f"ballots@{self._domain}"
+        message = EmailMessage(policy=email.policy.SMTP)
+        message["From"] = Address(checked_heading("organisation", self._config.organisation), addr_spec=checked_address(sender))
+        message["To"] = Address(addr_spec=checked_address(text.recipient))
+        message["Reply-To"] = Address(addr_spec=checked_address(smtp.reply_to if smtp else sender))
+        message["Subject"] = checked_heading("subject", text.subject)
+        message["Date"] = format_datetime(now)
+        message["Message-ID"] = row.message_id
+        message["Auto-Submitted"] = "auto-generated"
+        message.set_content(text.plain, cte="quoted-printable")
+        message.add_alternative(text.html, subtype="html", cte="quoted-printable")
+        return message
+
+
+def _purpose(message_id: str) -> str:
+    return f"outbox|{message_id}"  # a sealed text moved to another row does not open
+
+
+def brief(reply: object) -> str:
+    """A server's answer as one line of at most 200 characters."""
+    text = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else str(reply)
+    return " ".join(text.split())[:200]
