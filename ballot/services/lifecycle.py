@@ -8,7 +8,7 @@ one entry in the journal.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import perm
@@ -37,6 +37,13 @@ from ballot.services.rights import Move, require
 MAX_QUESTIONS: Final = 50
 MAX_ANSWERS: Final = 100
 MAX_TEXT: Final = 20_000
+_AT_ONCE: Final = 1000  # credentials derived between two words about progress
+
+Progress = Callable[[str, int, int], None]  # hears what is being done, how much of it is done, and of how much; never in a transaction
+
+
+def no_progress(_words: str, _done: int, _total: int) -> None:
+    """Nobody listens."""
 
 
 # --- meetings and drafts ----------------------------------------------------------------------------------------
@@ -279,7 +286,16 @@ def _head_first(session: Session, election_uuid: str) -> BoardHead | None:
 # --- lock, open, close, void ------------------------------------------------------------------------------------
 
 
-def lock(database: Database, keys: Keys, election_uuid: str, actor: Actor, now: datetime, *, approval: str | None = None) -> Election:
+def lock(
+    database: Database,
+    keys: Keys,
+    election_uuid: str,
+    actor: Actor,
+    now: datetime,
+    *,
+    approval: str | None = None,
+    progress: Progress = no_progress,
+) -> Election:
     """The Setup event is on the board: from now on questions, rules, key-holders and public credentials stand.
 
     Raises:
@@ -297,7 +313,10 @@ def lock(database: Database, keys: Keys, election_uuid: str, actor: Actor, now: 
         entries = registrar.electorate(session, election)
         split_trust = session.get_one(Meeting, election.meeting_id).split_trust
     # A frozen roll's handles do not change, so the many exponentiations are done before the lock is taken.
-    credentials = {} if split_trust else registrar.derived_credentials(keys, election_uuid, entries)
+    credentials: dict[str, str] = {}
+    for at in range(0, 0 if split_trust else len(entries), _AT_ONCE):
+        credentials |= registrar.derived_credentials(keys, election_uuid, entries[at : at + _AT_ONCE])
+        progress("Working out the members’ public codes", len(credentials), len(entries))
     with database.write() as session:
         election = in_state(session, election_uuid, ElectionState.DRAFT)
         if found := obstacles(session, election_uuid, now):

@@ -56,9 +56,10 @@ from ballot.services.board import Setup, load_setup
 from ballot.services.database import Database
 from ballot.services.journal import Act, Actor, append
 from ballot.services.keys import Keys
-from ballot.services.lifecycle import draft_of, election_of, in_state, report_damage
+from ballot.services.lifecycle import Progress, draft_of, election_of, in_state, no_progress, report_damage
 from ballot.services.rights import Move, require
 from ballot.verifier.report import Outcome, Report
+from ballot.verifier.rules import Step
 from ballot.verifier.verify import verify_archive
 
 MAX_SUBMISSION_BYTES: Final = 256 * 1024 * 1024
@@ -69,7 +70,13 @@ _BATCH: Final = 512  # ballots held at once while the tally is computed
 
 
 def begin(
-    database: Database, election_uuid: str, actor: Actor, now: datetime, *, executor: Executor | None = None
+    database: Database,
+    election_uuid: str,
+    actor: Actor,
+    now: datetime,
+    *,
+    executor: Executor | None = None,
+    progress: Progress = no_progress,
 ) -> SizedEncryptedTally:
     """The encrypted tally is on the board, computed from ballots each of which was verified again.
 
@@ -85,7 +92,7 @@ def begin(
     if state is not ElectionState.CLOSED:
         raise PreconditionError(f"The election is {state}; the tally begins once it is closed.")
     try:
-        tally, sized = _encrypted_tally(database, setup, executor)
+        tally, sized = _encrypted_tally(database, setup, executor, progress)
     except BoardDamagedError as error:
         report_damage(database, election_uuid, error, actor, now)
         raise
@@ -99,7 +106,9 @@ def begin(
     return sized
 
 
-def _encrypted_tally(database: Database, setup: Setup, executor: Executor | None) -> tuple[EncryptedTally, SizedEncryptedTally]:
+def _encrypted_tally(
+    database: Database, setup: Setup, executor: Executor | None, progress: Progress
+) -> tuple[EncryptedTally, SizedEncryptedTally]:
     election, least = setup.election, setup.declarations.minimum_ballots if setup.declarations else 1
     with database.read() as session:
         known = frozenset(PublicCredentials.parse(board.object_bytes(session, election.uuid, setup.data.credentials)).points)
@@ -125,6 +134,7 @@ def _encrypted_tally(database: Database, setup: Setup, executor: Executor | None
                 )
             if last[str(ballot.credential)] == height:
                 builder.add(ballot)
+        progress("Verifying every vote once more", builder.num_tallied, len(last))
     if builder.num_tallied != len(last):
         raise BoardDamagedError("The board and the record of casts differ in their number of ballots.", height=0)
     return builder.finish()
@@ -433,6 +443,7 @@ def publish(
     *,
     approval: str | None = None,
     executor: Executor | None = None,
+    progress: Progress = no_progress,
 ) -> Election:
     """The result is public, after `finish` if that was not done yet, and after our verifier accepted the whole archive as stored.
 
@@ -444,9 +455,11 @@ def publish(
     with database.read() as session:
         election = election_of(session, election_uuid)
         approvals.find(session, election.meeting_id, *agreement, practice=election.practice)
+    progress("Putting the key-holders’ shares together", 0, 0)
     finish(database, election_uuid, actor, now, executor=executor)
+    progress("Comparing every stored row with the chain", 0, 0)
     last = board.check_storage(database, election_uuid)
-    report = verify(database, election_uuid, executor=executor)
+    report = verify(database, election_uuid, executor=executor, progress=progress)
     if report.outcome is not Outcome.VERIFIED or report.height != last:
         damage = BoardDamagedError(f"The archive is refused by the verifier: {report.sentence}", height=report.height or 0)
         report_damage(database, election_uuid, damage, actor, now)
@@ -461,15 +474,21 @@ def publish(
         return election
 
 
-def verify(database: Database, election_uuid: str, *, executor: Executor | None = None) -> Report:
+def verify(
+    database: Database, election_uuid: str, *, executor: Executor | None = None, progress: Progress = no_progress
+) -> Report:
     """What our verifier says of the archive and companion file as they would be downloaded now."""
+
+    def tell(step: Step, part: float | None) -> None:
+        progress(f"Verifying the whole ballot box, step {step.number} of {len(Step)}", round(100 * (part or 0)), 100 * (part is not None))
+
     with tempfile.TemporaryFile() as file:
         for piece in board.stream_archive(database, election_uuid)[1]:
             file.write(piece)
         file.seek(0)
         with database.read() as session:
             companion = board.companion_bytes(session, election_uuid)
-        return verify_archive(file, companion=companion, executor=executor)
+        return verify_archive(file, companion=companion, executor=executor, progress=tell)
 
 
 def open_practice(database: Database, keys: Keys, election_uuid: str, now: datetime, *, executor: Executor | None = None) -> None:
