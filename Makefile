@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 TOOLS := $(VENV)/.test-tools
 BUNDLE := $(VENV)/.bundle
+# Tests run in so many processes at once, a file at a time.
+PROCESSES ?= 2
 
 .PHONY: run headless test coverage lint bench build clean
 
@@ -17,7 +19,7 @@ headless: $(INSTALLED)  ## the same annual general meeting from roll to verified
 build: $(BUNDLE)  ## the environment, and the booth's script
 
 test: $(BUNDLE) $(TOOLS)  ## everything that this machine can run; says what it skips
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile $(PYTEST_ARGS)
 
 coverage: $(BUNDLE) $(TOOLS)
 	$(BIN)/coverage run -m pytest $(PYTEST_ARGS)
