@@ -409,9 +409,15 @@ class Outbox(SQLModel, table=True):
     """One mail to one person. `sealed` holds address, subject and text; it is wiped when the mail server has accepted the mail.
 
     `claimed_by` is the sender at work on it; `handed_over` is set before the text leaves, so that a crash after it is "unknown".
+    `mailing_id` is the `Mailing` it belongs to, if any. Of one that did not arrive, `status` is the code of RFC 3463 where there was
+    one, and `bounce` is "hard", "soft", or "delayed" for one that is still being tried elsewhere.
     """
 
-    __table_args__ = (Index("ix_outbox_state_due", "state", "due_at"),)
+    __table_args__ = (
+        Index("ix_outbox_state_due", "state", "due_at"),
+        Index("ix_outbox_mailing_state", "mailing_id", "state"),
+        Index("ix_outbox_handle", "handle"),
+    )
 
     id: str = Field(primary_key=True)
     meeting_id: str | None = Field(default=None, sa_column=Column(String, ForeignKey("meeting.id"), nullable=True, index=True))
@@ -428,6 +434,60 @@ class Outbox(SQLModel, table=True):
     claimed_by: str = ""
     handed_over: bool = False
     done_at: datetime | None = _time(nullable=True)
+    queued_at: datetime | None = _time(nullable=True)
+    mailing_id: str | None = None
+    status: str = ""
+    bounce: str = ""
+
+
+class MailText(SQLModel, table=True):
+    """What an officer wrote for a meeting's invitation, reminder or result mail; an empty subject means the usual one."""
+
+    __tablename__ = "mail_text"
+
+    meeting_id: str = Field(primary_key=True, foreign_key="meeting.id")
+    kind: str = Field(primary_key=True)
+    subject: str = ""
+    introduction: str = ""
+    changed_at: datetime = _time()
+
+
+class Mailing(SQLModel, table=True):
+    """One letter to many members, queued a batch at a time. `key` names its purpose, so that it is begun once.
+
+    `stage` is "first" (only the handles in `first`), "all" (members in the order of their handles; `cursor` is the last one looked
+    at) or "done". `words` are what every copy says alike. The two `seen` figures tell how many had left, and how many of these in
+    vain, when the last batch was queued.
+    """
+
+    id: str = Field(primary_key=True)
+    meeting_id: str = Field(foreign_key="meeting.id", index=True)
+    key: str = Field(unique=True)
+    kind: str
+    number: int = 0
+    words: dict[str, Any] = _json()
+    begun_at: datetime = _time()
+    begun_by: str
+    begun_role: str
+    stage: str
+    first: list[str] = _json_list()
+    cursor: str = ""
+    expected: int = 0
+    queued: int = 0
+    paused_at: datetime | None = _time(nullable=True)
+    paused_why: str = ""
+    seen_settled: int = 0
+    seen_failed: int = 0
+
+
+class MailSender(SQLModel, table=True):
+    """A sender that was at work: when it was last seen, and what kept it from sending then, if anything."""
+
+    __tablename__ = "mail_sender"
+
+    name: str = Field(primary_key=True)
+    seen_at: datetime = _time()
+    trouble: str = ""
 
 
 class CaughtMail(SQLModel, table=True):
