@@ -32,6 +32,8 @@ COMMANDS = {
     "serve": ("ballot.cli_site", "run the site"),
     "officer": ("ballot.cli_site", "add a returning officer and print a sign-in link"),
     "mail": ("ballot.cli_mail", "send the mails that wait, at a steady pace, until none is left"),
+    "work": ("ballot.cli_work", "do the long work that officers asked for, until none is left"),
+    "audit-store": ("ballot.cli_audit", "check what must hold of database, archive and receipts; changes nothing"),
     "demo": ("ballot.demo", "a sample organisation with an annual general meeting to play with"),
 }
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import subprocess
+import sys
 import threading
 from typing import Any
 
@@ -12,7 +14,7 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
 from ballot.app import create_app
 from ballot.config import Config
-from ballot.services import invitations, lifecycle, mail
+from ballot.services import invitations, jobs, lifecycle, mail
 from ballot.services.clock import Clock, SystemClock
 from ballot.services.database import Database
 from ballot.services.keys import Keys
@@ -40,25 +42,39 @@ def build() -> Flask:
 
 def _start_clock(config: Config, database: Database, keys: Keys, clock: Clock) -> None:
     """Elections close at their announced hour by themselves: a thread of one worker looks every few seconds. Some days before, it has
-    the key-holders asked whether their keys still open.
+    the key-holders asked whether their keys still open. It also starts a process for the long work that waits.
 
     On several hosts each has one; whoever is second finds the election closed. No ballot is taken after the hour in any case.
     """
     mailer = mail.Mailer(config, keys)
 
     def work() -> None:
-        pause = threading.Event()
+        pause, worker = threading.Event(), _Worker()
         while not pause.wait(LOOK_EVERY):
             try:
                 with only_one(config.data, "clock") as mine:
                     while mine:
                         lifecycle.close_due(database, clock.now())
                         invitations.ask_key_holders_again(database, config, keys, mailer, clock.now())
+                        if jobs.waiting(database, clock):
+                            worker.start()
                         pause.wait(LOOK_EVERY)
             except Exception:
                 log.exception("closing on time failed; it is tried again in a moment")
 
     threading.Thread(target=work, name="clock", daemon=True).start()
+
+
+class _Worker:
+    """`ballot work`, one at a time: no request waits for what it computes, and its memory is given back when it is done."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """It runs."""
+        if self._process is None or self._process.poll() is not None:
+            self._process = subprocess.Popen([sys.executable, "-m", "ballot.cli", "work", "--parent", str(os.getpid())])  # noqa: S603 - ourselves
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types

@@ -10,7 +10,7 @@ import fcntl
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -84,8 +84,8 @@ class Database:
         finally:
             self._writers.release()
 
-    def migrate(self) -> None:
-        """Bring the tables to this version's shape. Several hosts may call this at once.
+    def migrate(self, to: str = "head") -> None:
+        """Bring the tables to this version's shape (or an earlier one's, for a backup). Several hosts may call this at once.
 
         Raises: ConfigurationError if the file cannot be made, or the database does not keep what it acknowledges (`check_durable`).
         """
@@ -96,7 +96,7 @@ class Database:
                 if not self.is_sqlite:
                     connection.execute(text("SELECT pg_advisory_xact_lock(7262126)"))  # any number: one migration at a time
                 config.attributes["connection"] = connection
-                command.upgrade(config, "head")
+                command.upgrade(config, to)
         self.check_durable()
 
     @contextmanager
@@ -138,18 +138,37 @@ class Database:
                     if value in refused:
                         raise ConfigurationError(f"PostgreSQL runs with {setting}={value}: turn it on, or a power cut loses ballots.")
 
-    def overwrite_deleted(self) -> None:
-        """Deleted rows are gone from the database's files too: SQLite overwrites them, PostgreSQL writes the tables anew."""
+    @contextmanager
+    def alone(self, number: int) -> Iterator[bool]:
+        """True while no other host on this PostgreSQL has the duty of this number; on SQLite always, as there is one host only."""
+        if self.is_sqlite:
+            yield True
+            return
+        with translated(), self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            mine = bool(connection.execute(text("SELECT pg_try_advisory_lock(7262127, :number)"), {"number": number}).scalar_one())
+            try:
+                yield mine
+            finally:
+                connection.invalidate()  # closed, not pooled: the lock ends with its connection
+
+    def overwrite_deleted(self, tables: Sequence[str] = ("electorate", "roll_entry", "roll")) -> None:
+        """Rows deleted from these tables are gone from the database's files too: SQLite overwrites, PostgreSQL writes the tables anew.
+
+        Raises: UnavailableError: somebody still reads what was, so it has to be tried again.
+        """
         with translated():
             if self.is_sqlite:
                 raw = self.engine.raw_connection()
                 try:
-                    raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+                    busy, *_ = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
                 finally:
                     raw.close()
+                if busy:
+                    raise UnavailableError("The database is busy, so what was deleted is not overwritten yet.")
             else:
+                names = ", ".join(f'"{name}"' for name in tables)
                 with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                    connection.exec_driver_sql("VACUUM (FULL) electorate, roll_entry, roll")
+                    connection.exec_driver_sql(f"VACUUM (FULL) {names}")
 
     def dispose(self) -> None:
         """Close all connections."""

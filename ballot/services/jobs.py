@@ -1,4 +1,4 @@
-"""Long work that officers ask for, done outside the request: lock, begin the count, open a practice box, publish.
+"""Long work that officers ask for: lock, begin the count, open a practice box, publish.
 
 What was asked stands in a table, so that nothing is lost: whoever is killed at it, at any moment, the next one goes on. Each
 piece of work is a function of `lifecycle` or `tally` that appends all it does in one transaction, or else finds what it did
@@ -24,7 +24,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from ballot.config import Config
 from ballot.errors import BallotError, PreconditionError, UnavailableError
-from ballot.models import Cast, ElectionState, Job
+from ballot.models import Cast, Election, ElectionState, Job
 from ballot.services import invitations, lifecycle, registrar, tally, trustees
 from ballot.services.clock import Clock
 from ballot.services.database import Database
@@ -136,6 +136,11 @@ def newest(session: Session, election_uuid: str) -> Job | None:
     return session.exec(
         select(Job).where(Job.election_uuid == election_uuid).order_by(col(Job.asked_at).desc(), col(Job.id)).limit(1)
     ).first()
+
+
+def is_news(job: Job, election: Election) -> bool:
+    """Whether it goes on, or failed and the election still stands where it stood."""
+    return job.active is not None or (job.state == State.FAILED and election.state is _FROM[Kind(job.kind)])
 
 
 # --- working ----------------------------------------------------------------------------------------------------------

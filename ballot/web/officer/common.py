@@ -6,8 +6,8 @@ from flask import g
 from sqlmodel import Session
 
 from ballot.errors import NotFoundError, SignInFailedError, TooManyTriesError
-from ballot.models import Election, Meeting
-from ballot.services import officers
+from ballot.models import Election, Job, Meeting
+from ballot.services import jobs, officers
 from ballot.services.journal import Actor
 from ballot.web import site
 from ballot.web.access import CONDUCT, KEEP_ROLL, Role
@@ -64,3 +64,15 @@ def election_of(db: Session, uuid: str) -> Election:
     if election is None:
         raise NotFoundError("There is no such ballot.")
     return election
+
+
+def tools() -> jobs.Tools:
+    """What long work needs."""
+    here = site()
+    return jobs.Tools(here.config, here.database, here.keys, here.mailer, here.clock)
+
+
+def work_on(db: Session, election: Election) -> Job | None:
+    """The long work on this ballot: what goes on, or what failed and was not got over since."""
+    job = jobs.newest(db, election.uuid)
+    return job if job is not None and jobs.is_news(job, election) else None

@@ -23,7 +23,7 @@ from ballot.web import site
 from ballot.web.access import CONDUCT, OFFICERS, open_to
 from ballot.web.forms import UK, Form, clock_time, day, line, lines_of, moment_of, options, text
 from ballot.web.officer import bp
-from ballot.web.officer.common import actor, election_of, meeting_of, rights
+from ballot.web.officer.common import actor, election_of, meeting_of, rights, work_on
 from ballot.web.officer.questions import KINDS, QuestionForm, kind_of
 from ballot.web.rules import effect_words, quota_words, rule_words
 from ballot.web.words import section
@@ -485,6 +485,7 @@ def one_election(uuid: str) -> str:
         meeting = meeting_of(db, election.meeting_id)
         tasks, next_ = tasks_of(db, election, now)
         voted, electorate = board.turnout(db, uuid)
+        job = work_on(db, election)
     return render_template(
         "officer/election.html",
         election=election,
@@ -493,6 +494,7 @@ def one_election(uuid: str) -> str:
         next=next_,
         voted=voted,
         electorate=electorate,
+        job=job,
         most_ranked=MAX_CHOICES_RANKED,
         **rights(),
     )

@@ -21,16 +21,17 @@ from ballot.errors import BallotError, CountError, NotFoundError, PreconditionEr
 from ballot.models import Approval, Election, ElectionState, Meeting, Officer, Roll, RollEntry
 from ballot.protocol.messages import QuestionNH
 from ballot.recount import Acts, quota_places
-from ballot.services import approvals, invitations, lifecycle, registrar, tally, trustees
+from ballot.services import approvals, jobs, lifecycle, registrar, tally, tidy, trustees
 from ballot.services.approvals import Need
 from ballot.services.clock import spoken
+from ballot.services.jobs import Kind
 from ballot.services.journal import Actor
 from ballot.services.lifecycle import ElectionDraft
 from ballot.web import site
 from ballot.web.access import CONDUCT, KEEP_ROLL, OFFICERS, open_to
 from ballot.web.forms import clock_time, day, lines_of, moment_of, text
 from ballot.web.officer import bp
-from ballot.web.officer.common import CodeForm, actor, code_is_right, election_of, may, meeting_of, rights
+from ballot.web.officer.common import CodeForm, actor, code_is_right, election_of, may, meeting_of, rights, tools, work_on
 from ballot.web.officer.elections import with_words
 
 
@@ -51,8 +52,8 @@ class Act:
     danger: bool = False
 
 
-def _lock(uuid: str, who: Actor, now: datetime, _reason: str, approval: str | None) -> None:
-    lifecycle.lock(site().database, site().keys, uuid, who, now, approval=approval)
+def _lock(uuid: str, who: Actor, _now: datetime, _reason: str, approval: str | None) -> None:
+    jobs.do(uuid, Kind.LOCK, who, approval, tools())
 
 
 def _open(uuid: str, who: Actor, now: datetime, _reason: str, _approval: str | None) -> None:
@@ -64,8 +65,8 @@ def _close(uuid: str, who: Actor, now: datetime, reason: str, approval: str | No
     lifecycle.close(site().database, uuid, who, now, reason=reason, approval=approval)
 
 
-def _publish(uuid: str, who: Actor, now: datetime, _reason: str, approval: str | None) -> None:
-    tally.publish(site().database, uuid, who, now, approval=approval)
+def _publish(uuid: str, who: Actor, _now: datetime, _reason: str, approval: str | None) -> None:
+    jobs.do(uuid, Kind.PUBLISH, who, approval, tools())
 
 
 def _void(uuid: str, who: Actor, now: datetime, reason: str, approval: str | None) -> None:
@@ -74,7 +75,7 @@ def _void(uuid: str, who: Actor, now: datetime, reason: str, approval: str | Non
 
 
 def _tidy(uuid: str, who: Actor, now: datetime, _reason: str, _approval: str | None) -> None:
-    lifecycle.tidy(site().database, uuid, who, now)
+    tidy.tidy(site().database, uuid, who, now)
 
 
 def _early(election: Election, now: datetime) -> bool:
@@ -188,6 +189,7 @@ def _page(db: Session, uuid: str, word: str, form: ActForm) -> str:
         second=second,
         takes_reason=takes_reason,
         possible=election.state in act.states,
+        job=work_on(db, election),
         **more,
         **rights(),
     )
@@ -399,6 +401,7 @@ def _tally_page(db: Session, uuid: str, form: CodeForm, *, lot: LotForm | None =
         form=form,
         before=_before(election, lot, withdrawal, opening=bool(steps and steps.opened)),
         service_key=election.practice and not everybody,
+        job=work_on(db, election),
         **rights(),
     )
 
@@ -414,14 +417,10 @@ def tally_page(uuid: str) -> str:
 @open_to(*CONDUCT)
 def begin_tally(uuid: str) -> AnyResponse | tuple[str, int]:
     """The encrypted totals are on the board; key-holders are told that it is their turn."""
-    form, now = CodeForm(), site().clock.now()
+    form = CodeForm()
     if form.validate() and code_is_right(form):
         try:
-            tally.begin(site().database, uuid, actor(), now)
-            task = "Voting has closed. Please choose your key file and help to open the ballot box; the page tells you each step."
-            with site().database.write() as db:
-                for trustee in trustees.trustees_of(db, uuid):
-                    invitations.send_trustee_link(db, site().config, site().keys, site().mailer, trustee, task, now)
+            jobs.do(uuid, Kind.TALLY, actor(), None, tools())
             return redirect(f"/officer/e/{uuid}/tally", code=303)
         except BallotError as error:
             form.put_error("code", str(error))
@@ -433,7 +432,7 @@ def begin_tally(uuid: str) -> AnyResponse | tuple[str, int]:
 @open_to(*CONDUCT)
 def open_practice(uuid: str) -> AnyResponse:
     """A practice ballot's box is opened with the key that this site holds."""
-    tally.open_practice(site().database, site().keys, uuid, site().clock.now())
+    jobs.do(uuid, Kind.PRACTICE, actor(), None, tools())
     return redirect(f"/officer/e/{uuid}/tally", code=303)
 
 
