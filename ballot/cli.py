@@ -31,9 +31,12 @@ COMMANDS = {
     "init": ("ballot.cli_site", "make the keys and the database of a new site, or bring them up to date"),
     "serve": ("ballot.cli_site", "run the site"),
     "officer": ("ballot.cli_site", "add a returning officer and print a sign-in link"),
+    "tidy": ("ballot.cli_site", "delete what is due: who has which code, and whole lists of members"),
     "mail": ("ballot.cli_mail", "send the mails that wait, at a steady pace, until none is left"),
     "work": ("ballot.cli_work", "do the long work that officers asked for, until none is left"),
     "audit-store": ("ballot.cli_audit", "check what must hold of database, archive and receipts; changes nothing"),
+    "backup": ("ballot.cli_backup", "write the database, or the keys, into a sealed file while the site runs"),
+    "restore": ("ballot.cli_backup", "bring a backup back on a new machine, and replay what was published since"),
     "demo": ("ballot.demo", "a sample organisation with an annual general meeting to play with"),
 }
 

@@ -1,4 +1,4 @@
-"""`ballot init`, `ballot serve`, `ballot officer`: what a host does."""
+"""`ballot init`, `ballot serve`, `ballot officer`, `ballot tidy`: what a host does."""
 
 from __future__ import annotations
 
@@ -9,10 +9,16 @@ from ballot.config import Config
 from ballot.services import officers
 from ballot.services.clock import SystemClock
 from ballot.services.startup import prepare
+from ballot.services.tidy import tidy_due
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Describe the arguments of all three."""
+    """Describe the arguments of all of them."""
+    subparsers.add_parser(
+        "tidy",
+        description="Delete what is due by its announced date. The running site does this by itself; this is for a timer where the site "
+        "does not always run.",
+    )
     subparsers.add_parser(
         "init",
         description="Make the keys (mode 0600) and the database of a new site, or bring the database up to date. "
@@ -43,6 +49,9 @@ def run(args: argparse.Namespace) -> int:
             case "serve":
                 database.dispose()
                 serve(args.bind, args.workers, args.threads)
+            case "tidy":
+                done = tidy_due(database, SystemClock().now())
+                print(f"Deleted for {len(done)} ballot{'' if len(done) == 1 else 's'}.")
             case "officer":
                 now = SystemClock().now()
                 with database.write() as session:

@@ -14,7 +14,7 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
 from ballot.app import create_app
 from ballot.config import Config
-from ballot.services import invitations, jobs, lifecycle, mail
+from ballot.services import invitations, jobs, lifecycle, mail, tidy
 from ballot.services.clock import Clock, SystemClock
 from ballot.services.database import Database
 from ballot.services.keys import Keys
@@ -42,7 +42,7 @@ def build() -> Flask:
 
 def _start_clock(config: Config, database: Database, keys: Keys, clock: Clock) -> None:
     """Elections close at their announced hour by themselves: a thread of one worker looks every few seconds. Some days before, it has
-    the key-holders asked whether their keys still open. It also starts a process for the long work that waits.
+    the key-holders asked whether their keys still open. It also starts a process for the long work that waits, and deletes what is due.
 
     On several hosts each has one; whoever is second finds the election closed. No ballot is taken after the hour in any case.
     """
@@ -58,9 +58,10 @@ def _start_clock(config: Config, database: Database, keys: Keys, clock: Clock) -
                         invitations.ask_key_holders_again(database, config, keys, mailer, clock.now())
                         if jobs.waiting(database, clock):
                             worker.start()
+                        tidy.tidy_due(database, clock.now())
                         pause.wait(LOOK_EVERY)
             except Exception:
-                log.exception("closing on time failed; it is tried again in a moment")
+                log.exception("closing or deleting on time failed; it is tried again in a moment")
 
     threading.Thread(target=work, name="clock", daemon=True).start()
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from math import perm
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
 from ballot.errors import BallotError, BoardDamagedError, MalformedError, NotFoundError, PreconditionError
-from ballot.models import BoardHead, Election, ElectionState, Electorate, Meeting, Roll, RollEntry, Trustee
+from ballot.models import BoardHead, Election, ElectionState, Electorate, Meeting, Roll, Trustee
 from ballot.protocol import messages
 from ballot.protocol.declarations import MINIMUM_BALLOTS, Declarations, join_description
 from ballot.protocol.group import GROUP_NAME, SystemRng
@@ -27,7 +27,7 @@ from ballot.protocol.trustees import check_trustees, make_public_key
 from ballot.recount import check_rule
 from ballot.services import approvals, board, journal, registrar, trustees
 from ballot.services.approvals import Need
-from ballot.services.clock import iso
+from ballot.services.clock import LONDON, iso
 from ballot.services.database import Database
 from ballot.services.identifiers import new_election_uuid, new_meeting_id
 from ballot.services.journal import CLOCK, Act, Actor, append
@@ -37,6 +37,8 @@ from ballot.services.rights import Move, require
 MAX_QUESTIONS: Final = 50
 MAX_ANSWERS: Final = 100
 MAX_TEXT: Final = 20_000
+KEPT_FOR: Final = timedelta(days=30)  # how long members stay linked to credentials after the end, unless an officer sets a date
+KEPT_FOR_PRACTICE: Final = timedelta(days=7)
 _AT_ONCE: Final = 1000  # credentials derived between two words about progress
 
 Progress = Callable[[str, int, int], None]  # hears what is being done, how much of it is done, and of how much; never in a transaction
@@ -278,6 +280,12 @@ def in_state(session: Session, election_uuid: str, *states: ElectionState) -> El
     return election
 
 
+def kept_until(election: Election, now: datetime) -> datetime:
+    """When the link between members and credentials of an election that ends now is deleted: at midnight in the UK, a month later."""
+    day = (now + (KEPT_FOR_PRACTICE if election.practice else KEPT_FOR)).astimezone(LONDON).date() + timedelta(days=1)
+    return datetime.combine(day, datetime.min.time(), LONDON).astimezone(UTC)
+
+
 def _head_first(session: Session, election_uuid: str) -> BoardHead | None:
     """Every move takes the board's lock before the election's, as a cast does, so that no two wait for each other; None for a draft."""
     return session.get(BoardHead, election_uuid, with_for_update=True, populate_existing=True)
@@ -495,37 +503,7 @@ def void(session: Session, election_uuid: str, reason: str, actor: Actor, now: d
     second = None
     if election.state is not ElectionState.DRAFT:
         second = approvals.use(session, election.meeting_id, Need.VOID, election_uuid, actor, approval, now, practice=election.practice)
-    election.state, election.void_reason = ElectionState.VOID, reason.strip()
+    election.state, election.void_reason, election.tidy_at = ElectionState.VOID, reason.strip(), kept_until(election, now)
     session.add(election)
     append(session, election.meeting_id, Act.VOIDED, actor, now, second=second, election=election_uuid, details={"reason": reason.strip()})
-    return election
-
-
-# --- afterwards -------------------------------------------------------------------------------------------------
-
-
-def tidy(database: Database, election_uuid: str, actor: Actor, now: datetime) -> Election:
-    """Nobody can link a member and a public credential any more: those rows are gone. Links to this election stop working.
-
-    When the meeting's last election is tidied, the roll's names and addresses are deleted too; its commitment and figures stay.
-    What was deleted is then also overwritten in the database's files; backups are the host's to delete.
-
-    Raises: NotAllowedError, NotFoundError, PreconditionError: neither published nor void, or tidied already.
-    """
-    require(actor, Move.TIDY)
-    with database.write() as session:
-        election = in_state(session, election_uuid, ElectionState.PUBLISHED, ElectionState.VOID)
-        if election.tidied_at is not None:
-            raise PreconditionError("This election is tidied already.")
-        session.execute(delete(Electorate).where(col(Electorate.election_uuid) == election_uuid))
-        election.tidied_at = now
-        session.add(election)
-        append(session, election.meeting_id, Act.TIDIED, actor, now, election=election_uuid)
-        if all(e.tidied_at is not None for e in elections_of(session, election.meeting_id)):
-            session.execute(delete(RollEntry).where(col(RollEntry.meeting_id) == election.meeting_id))
-            roll_row = session.get(Roll, election.meeting_id)
-            if roll_row is not None:
-                roll_row.salt = b""
-                session.add(roll_row)
-    database.overwrite_deleted()
     return election

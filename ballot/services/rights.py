@@ -34,7 +34,7 @@ RIGHTS: Final[Mapping[str, frozenset[Move]]] = {
     "deputy": frozenset(Move) - _NOT_FOR_A_DEPUTY,
     "membership-secretary": frozenset({Move.ROLL, Move.HELP_MEMBER}),
     "observer": frozenset(),
-    "service": frozenset({Move.CLOSE}),  # the clock closes when the hour has come
+    "service": frozenset({Move.CLOSE, Move.TIDY}),  # the clock closes when the hour has come, and deletes when the day has
 }
 
 

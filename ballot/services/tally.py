@@ -53,10 +53,11 @@ from ballot.protocol.tally import TallyBuilder, merge_nh_ciphertexts, ranked_que
 from ballot.services import approvals, board
 from ballot.services.approvals import Need
 from ballot.services.board import Setup, load_setup
+from ballot.services.clock import iso
 from ballot.services.database import Database
 from ballot.services.journal import Act, Actor, append
 from ballot.services.keys import Keys
-from ballot.services.lifecycle import Progress, draft_of, election_of, in_state, no_progress, report_damage
+from ballot.services.lifecycle import Progress, draft_of, election_of, in_state, kept_until, no_progress, report_damage
 from ballot.services.rights import Move, require
 from ballot.verifier.report import Outcome, Report
 from ballot.verifier.rules import Step
@@ -468,8 +469,10 @@ def publish(
         election = _at_head(session, election_uuid, last, ElectionState.TALLYING)
         second = approvals.use(session, election.meeting_id, *agreement, practice=election.practice)
         election.state, election.published_at = ElectionState.PUBLISHED, now
+        if election.tidy_at is None or election.tidy_at <= now:
+            election.tidy_at = kept_until(election, now)
         session.add(election)
-        details = {"height": last, "head": board.head_of(session, election_uuid).hash}
+        details = {"height": last, "head": board.head_of(session, election_uuid).hash, "members unlinked from": iso(election.tidy_at)}
         append(session, election.meeting_id, Act.PUBLISHED, actor, now, second=second, election=election_uuid, details=details)
         return election
 

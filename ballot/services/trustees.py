@@ -182,6 +182,8 @@ def view(session: Session, keys: Keys, election_uuid: str, number: int, now: dat
         "possession_proved": trustee.possession_at is not None,
         "prove_again": is_asked_again(election, trustee, now),
         "not_shown_again": [t.name for t in everybody if is_asked_again(election, t, now)],
+        "lost": [t.name for t in everybody if t.lost_at is not None],
+        "mine_lost": trustee.lost_at is not None,
         "closes": election.closes_at.isoformat(),
         "nonce": _nonce(keys, election_uuid, number, now),
     }
@@ -200,6 +202,76 @@ def is_asked_again(election: Election, trustee: Trustee, now: datetime) -> bool:
     if election.state not in {ElectionState.LOCKED, ElectionState.OPEN} or now < since:
         return False
     return trustee.possession_at is not None and trustee.possession_at < since
+
+
+@dataclass(frozen=True)
+class KeyCount:
+    """How many keys there still are: names of key-holders whose key is lost, and of those who have not shown theirs again.
+
+    `opened` is how many of the lost keys had opened their share before.
+    """
+
+    size: int
+    needed: int
+    lost: tuple[str, ...]
+    not_shown: tuple[str, ...]
+    opened: int = 0
+
+    @property
+    def left(self) -> int:
+        """How many keys can still open the box, or have opened it."""
+        return self.size - len(self.lost) + self.opened
+
+    @property
+    def spare(self) -> int:
+        """How many more may be lost; below 0 the box cannot be opened any more."""
+        return self.left - self.needed
+
+    @property
+    def spare_of_shown(self) -> int:
+        """As `spare`, if every key that was not shown again were lost."""
+        return self.spare - len(self.not_shown)
+
+
+def key_count(election: Election, everybody: Sequence[Trustee], now: datetime, opened: Sequence[int] = ()) -> KeyCount:
+    """How many keys of this election there still are; `opened` has the numbers of those whose share is here."""
+    lost = [t for t in everybody if t.lost_at is not None]
+    return KeyCount(
+        size=len(everybody),
+        needed=threshold_of(election),
+        lost=tuple(t.name for t in lost),
+        not_shown=tuple(t.name for t in everybody if t.lost_at is None and is_asked_again(election, t, now)),
+        opened=sum(t.number in opened for t in lost),
+    )
+
+
+def report_lost(session: Session, election_uuid: str, number: int, actor: Actor | None, now: datetime) -> KeyCount:
+    """This key is lost, said by the key-holder (no actor) or by an officer for them; a second report changes nothing.
+
+    A proof of possession takes it back (`receive_possession`).
+
+    Raises:
+        NotAllowedError.
+        NotFoundError: no such election or key-holder.
+        PreconditionError: the result is published, or the election is void.
+    """
+    if actor is not None:
+        require(actor, Move.TRUSTEES)
+    election = session.get(Election, election_uuid, with_for_update=True, populate_existing=True)
+    everybody = trustees_of(session, election_uuid)
+    trustee = next((t for t in everybody if t.number == number), None)
+    if election is None or trustee is None:
+        raise NotFoundError("There is no such key-holder.")
+    if election.state in {ElectionState.PUBLISHED, ElectionState.VOID}:
+        raise PreconditionError("This ballot is finished, so its keys are not needed any more.")
+    if trustee.lost_at is None:
+        trustee.lost_at = now
+        session.add(trustee)
+        count = key_count(election, everybody, now)
+        details = {"key-holder": number, "keys left": count.left, "needed": count.needed}
+        who = actor or Actor(f"trustee {number}", "key-holder")
+        append(session, election.meeting_id, Act.KEY_LOST, who, now, election=election_uuid, details=details)
+    return key_count(election, everybody, now)
 
 
 def is_group(everybody: Sequence[Trustee]) -> bool:
@@ -276,7 +348,8 @@ def receive_voutput(session: Session, election_uuid: str, number: int, data: byt
 
 
 def receive_possession(session: Session, keys: Keys, election_uuid: str, number: int, nonce: str, data: bytes, now: datetime) -> None:
-    """The key-holder proved, just now, to hold the key that opens this election (asked again before the close).
+    """The key-holder proved, just now, to hold the key that opens this election (asked again before the close). A key that was
+    reported lost is found by this.
 
     Raises:
         NotFoundError, PreconditionError: no such key-holder, or no key yet.
@@ -293,10 +366,11 @@ def receive_possession(session: Session, keys: Keys, election_uuid: str, number:
     if not _nonce_holds(keys, election_uuid, number, nonce, now):
         raise InvalidProofError("This proof of possession is too old: fetch the page again and repeat it.")
     check_exponent(possession_statement(election_uuid, number, nonce), key, Proof.parse(data))
-    trustee.possession_at = now
+    details = {"key-holder": number, **({"found again": True} if trustee.lost_at is not None else {})}
+    trustee.possession_at, trustee.lost_at = now, None
     session.add(trustee)
     actor = Actor(f"trustee {number}", "key-holder")
-    append(session, election.meeting_id, Act.POSSESSION_PROVED, actor, now, election=election_uuid, details={"key-holder": number})
+    append(session, election.meeting_id, Act.POSSESSION_PROVED, actor, now, election=election_uuid, details=details)
 
 
 def possession_statement(election_uuid: str, number: int, nonce: str) -> str:
@@ -348,6 +422,8 @@ def unready(session: Session, election: Election) -> str:
         return "" if election.practice else "Name the key-holders first."
     if not is_group(everybody) and not election.practice:
         return "Name at least 3 key-holders first."
+    if lost := [t.name for t in everybody if t.lost_at is not None]:
+        return f"The key of {', '.join(lost)} is lost. Name the key-holders again and repeat the making of keys."
     waiting = [t.name for t in everybody if t.possession_at is None]
     return f"Waiting for {', '.join(waiting)} to make a key and prove that it is safe." if waiting else ""
 

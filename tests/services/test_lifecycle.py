@@ -15,7 +15,7 @@ from ballot.models import Election, ElectionState, Electorate, Roll, RollEntry
 from ballot.protocol.archive import Entry, read_archive
 from ballot.protocol.declarations import split_description
 from ballot.protocol.messages import PublicCredentials, QuestionH, QuestionNH
-from ballot.services import approvals, board, journal, lifecycle, registrar, roll, tally, tokens, trustees
+from ballot.services import approvals, board, journal, lifecycle, registrar, roll, tally, tidy, tokens, trustees
 from ballot.services.approvals import Need
 from ballot.services.journal import CLOCK, Actor
 from ballot.services.registrar import Cause
@@ -66,7 +66,7 @@ DOORS: dict[Move, list[Callable[[World, Any, str, str, Actor], object]]] = {
         lambda w, s, m, u, a: registrar.reissue(s, "x", cause=Cause.MEMBER_ASKED, email=None, actor=a, approval=None, now=w.now),
         lambda w, s, m, u, a: registrar.withdraw(s, "x", cause=Cause.MEMBER_ASKED, actor=a, approval=None, now=w.now),
     ],
-    Move.TIDY: [lambda w, s, m, u, a: lifecycle.tidy(w.database, u, a, w.now)],
+    Move.TIDY: [lambda w, s, m, u, a: tidy.tidy(w.database, u, a, w.now)],
 }
 
 
@@ -383,17 +383,17 @@ def test_tidy_destroys_the_link_between_member_and_credential_and_then_the_roll(
     for uuid in uuids:
         world.close(uuid)
         with pytest.raises(PreconditionError):
-            lifecycle.tidy(world.database, uuid, OFFICER, world.now)
+            tidy.tidy(world.database, uuid, OFFICER, world.now)
         world.tally(uuid)
-    lifecycle.tidy(world.database, uuids[0], OFFICER, world.now)
+    tidy.tidy(world.database, uuids[0], OFFICER, world.now)
     with world.database.read() as session:
         rows = session.exec(select(Electorate.election_uuid)).all()
         assert {uuids[1]} == set(rows)
         assert 8 == roll.size(session, meeting.id)
         assert (6, 8) == board.turnout(session, uuids[0])
-    lifecycle.tidy(world.database, uuids[1], OFFICER, world.now)
+    tidy.tidy(world.database, uuids[1], OFFICER, world.now)
     with pytest.raises(PreconditionError):
-        lifecycle.tidy(world.database, uuids[1], OFFICER, world.now)
+        tidy.tidy(world.database, uuids[1], OFFICER, world.now)
     with world.database.read() as session:
         assert 0 == session.exec(select(func.count()).select_from(RollEntry)).one()
         assert b"" == session.get_one(Roll, meeting.id).salt
