@@ -10,7 +10,7 @@ import pytest
 from tests.support.need import ROOT
 
 PACKAGE = ROOT / "ballot"
-PURE = ("protocol", "count", "recount", "verifier")
+PURE = ("protocol", "count", "recount", "verifier", "invariants")
 IMPURE = {
     "flask",
     "werkzeug",
@@ -35,8 +35,9 @@ MAY = {
     "count": set(),
     "recount": {"protocol", "count"},
     "verifier": {"protocol", "recount"},
-    "services": {"protocol", "count", "recount", "verifier", "config", "models", "services", "migrations"},
-    "web": {"protocol", "count", "recount", "verifier", "config", "models", "services", "web"},
+    "invariants": {"protocol", "recount", "verifier"},
+    "services": {"protocol", "count", "recount", "verifier", "invariants", "failpoints", "config", "models", "services", "migrations"},
+    "web": {"protocol", "count", "recount", "verifier", "failpoints", "config", "models", "services", "web"},
 }
 
 
