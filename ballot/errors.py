@@ -197,6 +197,10 @@ class UnavailableError(BallotError):
     """The database did not answer or the disk is full; nothing was recorded and the same request may be sent again."""
 
 
+class BackupError(BallotError):
+    """A backup cannot be opened, or is not whole."""
+
+
 class WrongPassphraseError(RefusedError):
     """The passphrase does not open the file, or the file was changed."""
 

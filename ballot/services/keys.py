@@ -14,6 +14,7 @@ Each file is 64 hexadecimal digits (32 bytes) and a line end.
 
 from __future__ import annotations
 
+import hmac
 import os
 import re
 import secrets
@@ -166,8 +167,32 @@ class Keys:
         """The secret that `seal_totp` sealed for this officer. Raises: ConfigurationError, as `unseal`."""
         return self.unseal(f"totp|{officer_id}", sealed).decode()
 
+    def mac(self, purpose: str, data: bytes) -> bytes:
+        """A checksum (32 bytes) that only this installation can make, for what leaves it and must come back unchanged."""
+        return hmac.digest(self._sealing_key(f"mac|{purpose}"), data, "sha256")
+
     def _sealing_key(self, purpose: str) -> bytes:
         return HKDF(algorithm=SHA256(), length=32, salt=None, info=b"ballot.seal.v1|" + purpose.encode()).derive(self.outbox)
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """The text of every secret, by its name under `keys/`, for a backup. Raises: ConfigurationError."""
+    names = [*NAMES, *(f"practice/{path.name}" for path in sorted((folder / "practice").glob("[!.]*")))]
+    return {name: _read_private(folder / name) for name in names}
+
+
+def put_back(folder: Path, found: dict[str, str]) -> None:
+    """The secrets of a backup are files again. Raises: ConfigurationError: there are keys here already, or one of these is none."""
+    if any((folder / name).exists() for name in NAMES):
+        raise ConfigurationError(f"There are keys in {folder} already, and they are left as they are: set BALLOT_KEYS to a new folder.")
+    if set(NAMES) - set(found) or not all(re.fullmatch(r"practice/[1-9A-Za-z]+", name) for name in set(found) - set(NAMES)):
+        raise ConfigurationError("This backup does not hold the keys of an installation.")
+    if not all(_HEX.fullmatch(found[name]) for name in NAMES):
+        raise ConfigurationError("This backup holds a key that is none.")
+    _make_folder(folder)
+    _make_folder(folder / "practice")
+    for name, words in found.items():
+        _write_new(folder / name, words)
 
 
 def _make_folder(folder: Path) -> None:
