@@ -25,9 +25,11 @@ import secrets
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Final
 
 from sqlalchemy import delete, func, insert
@@ -42,6 +44,7 @@ from ballot.services.rights import Move, require
 MAX_BYTES: Final = 100 * 1024 * 1024
 MAX_ROWS: Final = 1_000_000
 MAX_FIELD: Final = 500
+MAX_HEADING: Final = 100
 
 
 class Reason(StrEnum):
@@ -54,14 +57,26 @@ class Reason(StrEnum):
     NO_EMAIL = "no e-mail address"
     BAD_EMAIL = "e-mail address cannot be used"
     DUPLICATE = "the same as another line"
+    LEFT_OUT = "left out by the officer"
     UNDECIDED = "needs a decision"
+
+
+ATTENTION: Final = frozenset({Reason.UNDECIDED, Reason.NO_EMAIL, Reason.BAD_EMAIL})  # what better data may mend
+
+
+class Decision(StrEnum):
+    """What the officer decided about a line: it counts in spite of a doubt, or before one with the same address; or it does not."""
+
+    IN = "in"
+    OUT = "out"
 
 
 @dataclass(frozen=True)
 class Line:
     """One line of the file after examination. `row` counts from 1, the heading line; `reason` is None for who can vote.
 
-    `detail` is a sentence for the officer: what was found in which column, and what to type where that helps.
+    `detail` is a sentence for the officer: what was found in which column, and what to type where that helps. `other` is the row of
+    the line that is used instead of this one, 0 where there is none.
     """
 
     row: int
@@ -72,6 +87,7 @@ class Line:
     sections: tuple[str, ...]
     reason: Reason | None
     detail: str
+    other: int = 0
 
 
 @dataclass(frozen=True)
@@ -92,14 +108,34 @@ class Columns:
 
 
 @dataclass(frozen=True)
+class Words:
+    """What the organisation's own words mean, by folded word; a word that is not here has its usual meaning.
+
+    `category`: "full" or "supporter". `status`: "current", "lapsed" or "suspended". With `everybody` the file lists full members only.
+    """
+
+    category: Mapping[str, str] = field(default_factory=dict)
+    status: Mapping[str, str] = field(default_factory=dict)
+    everybody: bool = False
+
+
+USUAL: Final = Words()
+
+
+@dataclass(frozen=True)
 class Table:
-    """A CSV file as read: headings, and rows of text with the line each starts on. How it was understood is told too."""
+    """A CSV file as read: headings, and rows of text with the line each starts on. How it was understood is told too.
+
+    `wide` has the rows with more values than there are headings, and how many; what is too much is cut off.
+    """
 
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     numbers: tuple[int, ...]
     encoding: str
     delimiter: str
+    wide: Mapping[int, int] = field(default_factory=dict)
+    has_headings: bool = True
 
 
 @dataclass(frozen=True)
@@ -122,6 +158,16 @@ class Preview:
         return tuple(line for line in self.lines if line.reason is not None)
 
     @property
+    def undecided(self) -> tuple[Line, ...]:
+        """Who needs a decision."""
+        return tuple(line for line in self.lines if line.reason is Reason.UNDECIDED)
+
+    @property
+    def attention(self) -> tuple[Line, ...]:
+        """Who cannot vote as the file stands, but may once a value is mended."""
+        return tuple(line for line in self.lines if line.reason in ATTENTION)
+
+    @property
     def counts(self) -> dict[str, int]:
         """How many lines were left out, for each reason that occurs."""
         return dict(sorted(Counter(str(line.reason) for line in self.left_out).items()))
@@ -138,11 +184,14 @@ class Difference:
 # --- reading the file -------------------------------------------------------------------------------------------
 
 
-def read_table(data: bytes) -> Table:
-    """A CSV file in UTF-8 (with or without BOM) or Windows-1252, with comma, semicolon or tab, and its headings in the first line.
+def read_table(data: bytes, *, headings: bool | None = None) -> Table:
+    """A CSV file in UTF-8 (with or without BOM) or Windows-1252, with comma, semicolon or tab.
+
+    `headings` says whether the first line has them; where it is None, a first line with an e-mail address in it has none. Columns
+    without a heading, or with that of another, get one.
 
     Raises:
-        RollError: empty, binary, too large, quotes that do not end, a row of another width, no heading or the same one twice.
+        RollError: empty, binary, too large, quotes that do not end, or no table at all.
     """
     if len(data) > MAX_BYTES:
         raise RollError(row=1, column="", found=f"a file of {len(data) // 1_000_000} MB", remedy="Export the members only, as CSV.")
@@ -151,27 +200,41 @@ def read_table(data: bytes) -> Table:
     if not first.strip():
         raise RollError(row=1, column="", found="no headings", remedy="Put the column names, such as Name and Email, into the first line.")
     delimiter = max(",;\t", key=lambda candidate: _count_outside_quotes(first, candidate))
-    try:
-        rows = list(_rows(text, delimiter))
-    except csv.Error as error:
-        raise RollError(row=1, column="", found=f"a file that is not CSV ({error})", remedy="Export it again as CSV.") from error
+    rows = list(_rows(text, delimiter))
     if not rows:
         raise RollError(row=1, column="", found="no headings", remedy="Put the column names, such as Name and Email, into the first line.")
-    headings = tuple(heading.strip() for heading in rows[0][1])
-    named = [heading.casefold() for heading in headings if heading]
-    twice = next((heading for heading in headings if heading and named.count(heading.casefold()) > 1), None)
-    if twice is not None:
-        raise RollError(row=1, column=twice, found="the same heading twice", remedy="Rename or delete one of the two columns.")
-    width = len(headings)
+    if headings is None:
+        headings = not any(_LIKE_AN_ADDRESS.fullmatch(cell.strip()) for cell in rows[0][1])
+    named = _named(rows[0][1] if headings else [""] * max(len(row) for _, row in rows))
+    width = len(named)
     body: list[tuple[str, ...]] = []
-    for number, row in rows[1:]:
+    wide = {}
+    for number, row in rows[1 if headings else 0 :]:
         if len(row) > width and any(cell.strip() for cell in row[width:]):
-            found = f"{len(row)} values under {width} headings"
-            raise RollError(row=number, column="", found=found, remedy="Put quotes round values that contain the separator.")
+            wide[number] = len(row)
         if number > MAX_ROWS:
             raise RollError(row=number, column="", found="more than a million lines", remedy="Export the members only.")
         body.append((*row[:width], *[""] * (width - len(row))))
-    return Table(headings, tuple(body), tuple(number for number, _ in rows[1:]), encoding, delimiter)
+    numbers = tuple(number for number, _ in rows[1 if headings else 0 :])
+    if width == 1 and not any("@" in row[0] for row in body):
+        remedy = "Export it again as CSV, with commas, semicolons or tabs between the columns."
+        raise RollError(row=1, column="", found="one column only, without e-mail addresses", remedy=remedy)
+    return Table(named, tuple(body), numbers, encoding, delimiter, wide, headings)
+
+
+_LIKE_AN_ADDRESS: Final = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
+
+
+def _named(cells: Iterable[str]) -> tuple[str, ...]:
+    """A heading for every column, no two alike."""
+    found: list[str] = []
+    for place, cell in enumerate(cells, start=1):
+        heading = " ".join(cell.split())[:MAX_HEADING] or f"Column {place}"
+        taken = {known.casefold() for known in found}
+        if heading.casefold() in taken:
+            heading = f"{heading} (column {place})"
+        found.append(heading)
+    return tuple(found)
 
 
 def _decode(data: bytes) -> tuple[str, str]:
@@ -180,7 +243,8 @@ def _decode(data: bytes) -> tuple[str, str]:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise RollError(row=1, column="", found="a file in UTF-16", remedy="Save it as “CSV UTF-8”.")
     if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"%PDF")):
-        raise RollError(row=1, column="", found="a spreadsheet or PDF", remedy="Open it and save it as CSV.")
+        remedy = "Open it, choose “Save as”, then “CSV UTF-8”, and choose the new file here."
+        raise RollError(row=1, column="", found="a spreadsheet or PDF", remedy=remedy)
     if b"\0" in data:
         raise RollError(row=1, column="", found="a binary file", remedy="Export the members as CSV and choose that file.")
     try:
@@ -203,25 +267,32 @@ def _rows(text: str, delimiter: str) -> Iterable[tuple[int, list[str]]]:
     csv.field_size_limit(MAX_BYTES)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     start = 1
-    for row in reader:
-        if any(cell.strip() for cell in row):
-            yield start, row
-        start = reader.line_num + 1
+    try:
+        for row in reader:
+            if any(cell.strip() for cell in row):
+                yield start, row
+            start = reader.line_num + 1
+    except csv.Error as error:
+        remedy = "Look for a quotation mark too many, or export it again as CSV."
+        raise RollError(row=start, column="", found=f"a file that is not CSV ({error})", remedy=remedy) from error
 
 
 # --- which column is which --------------------------------------------------------------------------------------
 
 _ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
-    "email": ("email", "e-mail", "email address", "e-mail address", "mail"),
-    "name": ("name", "full name", "member", "member name"),
-    "first_name": ("first name", "firstname", "forename", "given name", "first names"),
+    "email": ("email", "e-mail", "email address", "e-mail address", "mail", "email 1", "primary email", "contact email"),
+    "name": ("name", "full name", "member", "member name", "display name"),
+    "first_name": ("first name", "firstname", "forename", "forenames", "given name", "given names", "first names"),
     "last_name": ("last name", "lastname", "surname", "family name"),
-    "number": ("member number", "membership number", "membership no", "member no", "number", "id", "member id", "membership id", "no"),
-    "category": ("category", "type", "membership type", "member type", "membership", "membership category"),
+    "number": (
+        *("member number", "membership number", "membership no", "member no", "number", "id", "member id", "membership id", "no"),
+        *("membership ref", "member ref", "reference", "ref"),
+    ),
+    "category": ("category", "type", "membership type", "member type", "membership", "membership category", "member category"),
     "status": ("status", "membership status", "member status", "standing"),
-    "joined": ("joined", "joined on", "join date", "date joined", "joining date", "member since"),
+    "joined": ("joined", "joined on", "join date", "date joined", "joining date", "member since", "start date", "membership start date"),
     "region": ("region", "sub-region", "subregion", "sub region", "area"),
-    "constituency": ("constituency", "branch", "clp"),
+    "constituency": ("constituency", "branch", "clp", "local party", "ward"),
     "groups": ("groups", "group", "sections", "section", "equality", "equality sections", "equalities", "self-described groups"),
 }
 
@@ -231,14 +302,38 @@ def guess_columns(headings: Iterable[str]) -> Columns:
 
     Raises: RollError: no heading looks like an e-mail address.
     """
-    plain = {re.sub(r"[\s_.]+", " ", heading).strip().casefold(): heading for heading in headings}
-    found = {
-        attribute: next((plain[alias] for alias in aliases if alias in plain), "") for attribute, aliases in _ALIASES.items()
-    }
+    there = tuple(headings)
+    found = guesses(there)
     if not found["email"]:
-        there = ", ".join(f"“{heading}”" for heading in headings)[:300]
-        raise RollError(row=1, column="", found=f"the headings {there}", remedy="Name the column with the addresses Email.")
+        shown = ", ".join(f"“{heading}”" for heading in there)[:300]
+        raise RollError(row=1, column="", found=f"the headings {shown}", remedy="Name the column with the addresses Email.")
     return Columns(**found)
+
+
+ATTRIBUTES: Final = tuple(_ALIASES)
+
+
+def guesses(headings: Iterable[str], table_: Table | None = None) -> dict[str, str]:
+    """What each attribute's heading probably is, "" where none is like it; a column full of addresses is the one for e-mail."""
+    plain = {re.sub(r"[\s_.]+", " ", heading).strip(" :*").casefold(): heading for heading in reversed(tuple(headings))}
+    found = {attribute: next((plain[alias] for alias in aliases if alias in plain), "") for attribute, aliases in _ALIASES.items()}
+    if not found["email"] and table_ is not None:
+        sample = table_.rows[:200]
+        with_at = [sum(bool(_LIKE_AN_ADDRESS.fullmatch(row[place].strip())) for row in sample) for place in range(len(table_.headings))]
+        if sample and max(with_at) * 2 > len(sample):
+            found["email"] = table_.headings[with_at.index(max(with_at))]
+    return found
+
+
+def words_in(table_: Table, heading: str) -> dict[str, tuple[str, int]]:
+    """The different words of a column: folded, as first written, and in how many rows; the most frequent first."""
+    place = table_.headings.index(heading)
+    found: dict[str, tuple[str, int]] = {}
+    for row in table_.rows:
+        word = row[place].strip()
+        shown, number = found.get(word.casefold(), (word, 0))
+        found[word.casefold()] = (shown, number + 1)
+    return dict(sorted(found.items(), key=lambda item: -item[1][1]))
 
 
 # --- one line ---------------------------------------------------------------------------------------------------
@@ -248,6 +343,25 @@ _SUPPORTER: Final = {"supporter", "supporters", "friend", "associate", "associat
 _CURRENT: Final = {"active", "current", "paid", "good standing", "in good standing", "live", "ok"}
 _LAPSED: Final = {"lapsed", "expired", "left", "resigned", "cancelled", "canceled", "overdue", "in arrears", "deceased", "former"}
 _SUSPENDED: Final = {"suspended", "excluded", "expelled", "under suspension"}
+
+
+def category_of(word: str, words: Words = USUAL) -> str:
+    """What it means, "full" or "supporter"; "" for a word that nobody explained."""
+    folded = word.casefold()
+    if folded in words.category:
+        return words.category[folded]
+    return "full" if folded in _FULL else "supporter" if folded in _SUPPORTER else ""
+
+
+def status_of(word: str, words: Words = USUAL) -> str:
+    """What it means, "current", "lapsed" or "suspended"; "" for a word that nobody explained."""
+    folded = word.casefold()
+    if folded in words.status:
+        return words.status[folded]
+    return "current" if folded in _CURRENT else "lapsed" if folded in _LAPSED else "suspended" if folded in _SUSPENDED else ""
+
+
+_UNFIT: Final = frozenset({"Cc", "Cf", "Zl", "Zp"})
 _LOCAL: Final = re.compile(r"[^\s@\"(),:;<>\[\]\\\x00-\x1f\x7f]{1,64}")
 _LABEL: Final = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)", re.ASCII)
 
@@ -258,7 +372,7 @@ def clean_email(text: str) -> str:
     Raises: MalformedError: not one address, or it has a line break or another character that has no place in a header.
     """
     address = unicodedata.normalize("NFC", text.strip(" \t"))
-    if any(unicodedata.category(c) in {"Cc", "Cf", "Zl", "Zp"} for c in address):
+    if not address.isprintable() and any(unicodedata.category(c) in _UNFIT for c in address):
         raise MalformedError("an address with a line break or control character in it")
     local, at, domain = address.rpartition("@")
     if not at or not _LOCAL.fullmatch(local) or local.startswith(".") or local.endswith(".") or ".." in local:
@@ -275,6 +389,7 @@ def fold_email(address: str) -> str:
     return unicodedata.normalize("NFC", f"{local.partition('+')[0] or local}@{_ascii_domain(domain)}")
 
 
+@lru_cache(maxsize=4096)  # most members have one of a few mail services
 def _ascii_domain(domain: str) -> str:
     try:
         return unicodedata.normalize("NFC", domain).encode("idna").decode().lower()
@@ -282,10 +397,14 @@ def _ascii_domain(domain: str) -> str:
         raise MalformedError("not an e-mail address") from error
 
 
+@lru_cache(maxsize=32_768)
 def parse_date(text: str) -> date:
-    """A day as 2024-03-31, 31/03/2024, 31.3.2024 or 31 March 2024 (days before months). Raises: MalformedError."""
-    plain = text.strip().partition("T")[0].partition(" 00:")[0]
-    for form in ("%Y-%m-%d", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%d %B %Y", "%d %b %Y", "%Y/%m/%d"):
+    """A day as 2024-03-31, 31/03/2024, 31/03/24, 31.3.2024, 31 March 2024 or 31-Mar-24 (days before months); a time after it is ignored.
+
+    Raises: MalformedError.
+    """
+    plain = _TIME_AFTER.sub("", text.strip())
+    for form in _DAYS:
         try:
             return datetime.strptime(plain, form).date()  # noqa: DTZ007 - a calendar day has no zone
         except ValueError:
@@ -293,78 +412,144 @@ def parse_date(text: str) -> date:
     raise MalformedError(f"{text!r} is not a date")
 
 
-def examine(table_: Table, columns: Columns, cut_off: date, *, file_hash: str = "") -> Preview:
+_TIME_AFTER: Final = re.compile(r"(?<=\d)(?:T|\s+)\d{1,2}:\d\d.*")
+_DAYS: Final = (
+    *("%Y-%m-%d", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%d %B %Y", "%d %b %Y", "%Y/%m/%d"),
+    *("%d-%b-%Y", "%d-%b-%y", "%d/%m/%y", "%d %b %y", "%d.%m.%y"),
+)
+
+
+def examine(
+    table_: Table,
+    columns: Columns,
+    cut_off: date,
+    *,
+    file_hash: str = "",
+    words: Words = USUAL,
+    edits: Mapping[int, Mapping[str, str]] = MappingProxyType({}),
+    decisions: Mapping[int, Decision] = MappingProxyType({}),
+    ask: bool = False,
+) -> Preview:
     """Each line with its reason, nothing saved. Members who joined on the cut-off day itself are included.
+
+    `edits` are the officer's own values by row and attribute, in place of the file's. Of two lines with one address or number the first
+    is used; with `ask`, the officer decides unless they agree in everything.
 
     Raises: RollError: a chosen column is not in the file, or none tells full members from supporters.
     """
-    index = {heading: position for position, heading in enumerate(table_.headings)}
-    for attribute in _ALIASES:
+    place = {heading: position for position, heading in enumerate(table_.headings)}
+    for attribute in ATTRIBUTES:
         chosen = getattr(columns, attribute)
-        if chosen and chosen not in index:
+        if chosen and chosen not in place:
             raise RollError(row=1, column=chosen, found="no such heading", remedy="Choose one of the file's own columns.")
-    if not columns.category:
+    if not columns.category and not words.everybody:
         remedy = "Add a column Membership type with Full member or Supporter: only full members vote."
         raise RollError(row=1, column="", found="no column that tells members from supporters", remedy=remedy)
+    where = {attribute: place[chosen] for attribute in ATTRIBUTES if (chosen := getattr(columns, attribute))}
     lines: list[Line] = []
-    seen: dict[str, int] = {}
     for row, cells in zip(table_.numbers, table_.rows, strict=True):
-        values = {a: cells[index[chosen]].strip() if (chosen := getattr(columns, a)) else "" for a in _ALIASES}
-        line = _judge(row, values, columns, cut_off)
-        if line.reason is None:
-            marks = [f"e|{line.email_key}", *([f"n|{line.number.casefold()}"] if line.number else [])]
-            first = next((seen[mark] for mark in marks if mark in seen), None)
-            if first is not None:
-                same = "e-mail address" if marks[0] in seen else "membership number"
-                line = _out(line, Reason.DUPLICATE, f"Row {row}: the same {same} as row {first}; that line is used.")
-            else:
-                seen |= dict.fromkeys(marks, row)
+        values = dict.fromkeys(ATTRIBUTES, "")
+        for attribute, position in where.items():
+            values[attribute] = cells[position].strip()
+        own, decision = edits.get(row), decisions.get(row)
+        values |= own or {}
+        line = _judge(row, values, columns, cut_off, words, trust=decision is Decision.IN)
+        if row in table_.wide and own is None and decision is None:
+            found = f"{table_.wide[row]} values under {len(table_.headings)} headings"
+            remedy = "Put quotes round values that contain the separator, or look at the values and correct them here."
+            line = _out(line, Reason.UNDECIDED, str(RollError(row=row, column="", found=found, remedy=remedy)))
+        if decision is Decision.OUT:
+            line = _out(line, Reason.LEFT_OUT, f"Row {row}: you left this line out.")
         lines.append(line)
-    return Preview(tuple(lines), file_hash, columns, cut_off)
+    return Preview(_once_each(lines, decisions, ask=ask), file_hash, columns, cut_off)
+
+
+def _once_each(lines: list[Line], decisions: Mapping[int, Decision], *, ask: bool) -> tuple[Line, ...]:
+    """Of the lines with one address or number one can vote: that which the officer chose, else the first."""
+    seen: dict[str, Line] = {}
+    twice: dict[int, Line] = {}
+    preferred = [line for line in lines if decisions.get(line.row) is Decision.IN] if decisions else []
+    for line in (*preferred, *lines) if preferred else lines:
+        if line.reason is not None:
+            continue
+        marks = [f"e|{line.email_key}", *([f"n|{line.number.casefold()}"] if line.number else [])]
+        first = next((seen[mark] for mark in marks if mark in seen), None)
+        if first is None:
+            seen |= dict.fromkeys(marks, line)
+        elif first is not line:
+            twice[line.row] = _second(line, first, ask=ask and decisions.get(first.row) is not Decision.IN)
+    return tuple(twice.get(line.row, line) for line in lines) if twice else tuple(lines)
+
+
+def _second(line: Line, first: Line, *, ask: bool) -> Line:
+    """A line whose address or number another has already."""
+    same = "e-mail address" if first.email_key == line.email_key else "membership number"
+    alike = (first.name.casefold(), first.email_key, first.sections) == (line.name.casefold(), line.email_key, line.sections)
+    if alike or not ask:
+        detail = f"Row {line.row}: the same {same} as row {first.row}; that line is used."
+        return replace(_out(line, Reason.DUPLICATE, detail), other=first.row)
+    differ = [
+        word
+        for word, one, other in (("name", first.name, line.name), ("e-mail address", first.email_key, line.email_key))
+        if one.casefold() != other.casefold()
+    ] or ["part of the organisation"]
+    detail = f"Row {line.row}: the same {same} as row {first.row} ({first.name}), but another {' and another '.join(differ)}."
+    remedy = "One person? Choose which line to use. Two people? Type the right address and number for one of them."
+    return replace(_out(line, Reason.UNDECIDED, f"{detail} {remedy}"), other=first.row)
 
 
 def _out(line: Line, reason: Reason, detail: str) -> Line:
     return Line(line.row, line.number, line.name, line.email, line.email_key, line.sections, reason, detail)
 
 
-def _judge(row: int, values: Mapping[str, str], columns: Columns, cut_off: date) -> Line:
-    """Who can vote (reason None), or the first reason why not; duplicates are looked for afterwards."""
+def _judge(row: int, values: Mapping[str, str], columns: Columns, cut_off: date, words: Words, *, trust: bool) -> Line:
+    """Who can vote (reason None), or the first reason why not; duplicates are looked for afterwards.
+
+    `trust`: the officer knows this member, so a doubt about category, standing or date of joining is none.
+    """
     name = values["name"] or f"{values['first_name']} {values['last_name']}".strip()
-    name = unicodedata.normalize("NFC", " ".join(name.split(" ")))
+    if not name.isascii():
+        name = unicodedata.normalize("NFC", name)
+    name = " ".join(name.split(" "))
     blank = Line(row, values["number"], name, values["email"], "", (), None, "")
 
     def wrong(reason: Reason, column: str, found: str, remedy: str) -> Line:
         return _out(blank, reason, str(RollError(row=row, column=column, found=found, remedy=remedy)))
 
-    for attribute in _ALIASES:
-        if len(values[attribute]) > MAX_FIELD:
-            return wrong(Reason.UNDECIDED, getattr(columns, attribute), "a very long text", "Shorten it.")
-    if any(unicodedata.category(c) in {"Cc", "Zl", "Zp"} for c in name + values["number"]):
+    if any(len(value) > MAX_FIELD for value in values.values()):
+        attribute = next(attribute for attribute in ATTRIBUTES if len(values[attribute]) > MAX_FIELD)
+        return wrong(Reason.UNDECIDED, getattr(columns, attribute), "a very long text", "Shorten it.")
+    if not f"{name}{values['number']}".isprintable() and any(
+        unicodedata.category(c) in {"Cc", "Zl", "Zp"} for c in name + values["number"]
+    ):
         where = columns.name or columns.first_name
         return wrong(Reason.UNDECIDED, where, "a line break or control character", "Type the name again on one line.")
 
-    category = values["category"].casefold()
-    if category in _SUPPORTER:
-        return wrong(Reason.SUPPORTER, columns.category, f"“{values['category']}”", "Only full members vote.")
-    if category not in _FULL:
-        found = f"“{values['category']}”" if category else "nothing"
+    category = category_of(values["category"], words) if columns.category else "full"
+    if category == "supporter":
+        return wrong(Reason.SUPPORTER, columns.category, f"“{_shown(values['category'])}”", "Only full members vote.")
+    if category != "full" and not trust:
+        found = f"“{_shown(values['category'])}”" if values["category"] else "nothing"
         return wrong(Reason.UNDECIDED, columns.category, found, "Type Full member or Supporter.")
-    status = values["status"].casefold()
-    if status in _LAPSED:
-        return wrong(Reason.LAPSED, columns.status, f"“{values['status']}”", "Only members in good standing vote.")
-    if status in _SUSPENDED:
-        return wrong(Reason.SUSPENDED, columns.status, f"“{values['status']}”", "Only members in good standing vote.")
-    if columns.status and status not in _CURRENT:
-        found = f"“{values['status']}”" if status else "nothing"
+    status = status_of(values["status"], words) if columns.status else "current"
+    if status == "lapsed":
+        return wrong(Reason.LAPSED, columns.status, f"“{_shown(values['status'])}”", "Only members in good standing vote.")
+    if status == "suspended":
+        return wrong(Reason.SUSPENDED, columns.status, f"“{_shown(values['status'])}”", "Only members in good standing vote.")
+    if status != "current" and not trust:
+        found = f"“{_shown(values['status'])}”" if values["status"] else "nothing"
         return wrong(Reason.UNDECIDED, columns.status, found, "Type Active, Lapsed or Suspended.")
     if columns.joined:
         try:
             joined = parse_date(values["joined"])
         except MalformedError:
-            found = f"“{values['joined']}”" if values["joined"] else "nothing"
-            return wrong(Reason.UNDECIDED, columns.joined, found, "Type the day as 2024-03-31 or 31/03/2024.")
-        if joined > cut_off:
-            return wrong(Reason.JOINED_LATE, columns.joined, f"“{values['joined']}”", f"The cut-off is {cut_off.isoformat()}.")
+            if not trust:
+                found = f"“{_shown(values['joined'])}”" if values["joined"] else "nothing"
+                return wrong(Reason.UNDECIDED, columns.joined, found, "Type the day as 2024-03-31 or 31/03/2024.")
+        else:
+            if joined > cut_off:
+                remedy = f"The cut-off is {cut_off.isoformat()}."
+                return wrong(Reason.JOINED_LATE, columns.joined, f"“{_shown(values['joined'])}”", remedy)
     if not values["email"]:
         return wrong(Reason.NO_EMAIL, columns.email, "nothing", "Type the member's e-mail address, or give them the paper route.")
     try:
@@ -471,6 +656,7 @@ def freeze(session: Session, meeting_id: str, actor: Actor, now: datetime) -> Ro
     roll.commitment, roll.frozen_at = commitment(meeting_id, leaves(session, roll)), now
     session.add(roll)
     details = {"included": roll.included, "left out": roll.counts, "commitment": roll.commitment, "cut-off": roll.cut_off}
+    details |= {"name": roll.name} if roll.name else {}
     append(session, meeting_id, Act.ROLL_FROZEN, actor, now, details=details)
     return roll
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ballot.errors import MalformedError, NotFoundError, PreconditionError, RollError
 from ballot.models import RollEntry
 from ballot.services import journal, lifecycle, roll
-from ballot.services.roll import Columns, Reason
+from ballot.services.roll import Columns, Decision, Reason, Words
 from tests.services.world import OFFICER, SECRETARY, World, roll_csv
 
 CUT_OFF = date(2026, 1, 31)
@@ -66,9 +66,8 @@ def test_the_officer_may_choose_the_columns() -> None:
         (b"Name,Email,Membership type\nAnn,\x81\xff,Full\n", 2, "bytes that are no text"),
         (b"Name,Phone\nAnn,1\n", 1, "the headings “Name”, “Phone”"),
         (b"Name,Email\nAnn,a@example.org\n", 1, "no column that tells members from supporters"),
-        (b"Name,Email,name,Type\n", 1, "the same heading twice"),
-        (b"Email,Type\na@example.org,Full,extra\n", 2, "3 values under 2 headings"),
-        (b'Email,Type\n"a@example.org,Full\n', 1, "a file that is not CSV"),
+        (b"Names\nAnn\nBen\n", 1, "one column only"),
+        (b'Email,Type\nb@example.org,Full\n"a@example.org,Full\n', 3, "a file that is not CSV"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -78,6 +77,100 @@ def test_a_file_that_cannot_be_read_is_told_where_and_what_to_do(data: bytes, ro
     assert row == caught.value.row
     assert words in str(caught.value)
     assert caught.value.remedy.endswith(".")
+
+
+def test_two_columns_of_one_name_and_one_of_none_can_be_told_apart() -> None:
+    table = roll.read_table(b"Name,,name,Email\nAnn,x,Lee,ann@example.org\n")
+    assert ("Name", "Column 2", "name (column 3)", "Email") == table.headings
+
+
+def test_a_first_line_with_an_address_is_a_member_and_not_headings() -> None:
+    table = roll.read_table(b"Ann;ann@example.org\nBen;ben@example.org\n")
+    assert (("Column 1", "Column 2"), (1, 2), False) == (table.headings, table.numbers, table.has_headings)
+    assert ("ann@example.org", "ben@example.org") == roll.read_table(b"ann@example.org;Ann\nben@example.org;Ben\n", headings=True).headings[
+        :1
+    ] + roll.read_table(b"ann@example.org;Ann\nben@example.org;Ben\n", headings=True).rows[0][:1]
+    assert "Column 2" == roll.guesses(table.headings, table)["email"]
+
+
+def test_a_row_with_too_many_values_needs_a_decision_and_the_others_do_not() -> None:
+    found = examined("a@example.org,Full,extra\nb@example.org,Full\n", head="Email,Type\n").lines
+    assert [Reason.UNDECIDED, None] == [line.reason for line in found]
+    assert found[0].detail.startswith("Row 2: found 3 values under 2 headings. ")
+
+
+@pytest.mark.parametrize(
+    "text", ["2024-03-31", "31/03/2024", "31/3/24", "31.03.2024", "31 March 2024", "31-Mar-24", "2024-03-31 00:00:00", "31/03/2024 14:05"]
+)
+def test_days_as_people_and_spreadsheets_write_them(text: str) -> None:
+    assert date(2024, 3, 31) == roll.parse_date(text)
+
+
+# --- what an officer says about it --------------------------------------------------------------------------------
+
+
+def asked(text: str, head: str = HEAD, **more: object) -> list[roll.Line]:
+    table = roll.read_table((head + text).encode())
+    return list(roll.examine(table, roll.guess_columns(table.headings), CUT_OFF, ask=True, **more).lines)  # type: ignore[arg-type]
+
+
+PAIR = "Ann,ann@example.org,Full member,Active,2020-01-01\nBob,ANN+agm@example.org,Full member,Active,2020-01-01\n"
+
+
+def test_two_names_with_one_address_need_a_decision_and_one_person_twice_does_not() -> None:
+    found = asked(PAIR + "ANN,ann@Example.org,Full member,Active,2019-01-01\n")
+    assert [None, Reason.UNDECIDED, Reason.DUPLICATE] == [line.reason for line in found]
+    assert "the same e-mail address as row 2 (Ann), but another name." in found[1].detail
+    assert [0, 2, 2] == [line.other for line in found]
+
+
+@pytest.mark.parametrize(
+    ("decisions", "edits", "expected"),
+    [
+        ({3: Decision.IN}, {}, [Reason.DUPLICATE, None]),
+        ({3: Decision.OUT}, {}, [None, Reason.LEFT_OUT]),
+        ({2: Decision.IN}, {}, [None, Reason.DUPLICATE]),
+        ({2: Decision.OUT}, {}, [Reason.LEFT_OUT, None]),
+        ({2: Decision.IN, 3: Decision.IN}, {}, [None, Reason.DUPLICATE]),
+        ({}, {3: {"email": "bob@example.org"}}, [None, None]),
+        ({}, {2: {"status": "Lapsed"}}, [Reason.LAPSED, None]),
+    ],
+    ids=str,
+)
+def test_the_officer_decides_between_two_lines(decisions: dict, edits: dict, expected: list[Reason | None]) -> None:  # type: ignore[type-arg]
+    assert expected == [line.reason for line in asked(PAIR, decisions=decisions, edits=edits)]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("Ann,ann@example.org,Honorary,Active,2020-01-01", None),
+        ("Ann,ann@example.org,Full member,,2020-01-01", None),
+        ("Ann,ann@example.org,Full member,Active,someday", None),
+        ("Ann,,Full member,Active,someday", Reason.NO_EMAIL),
+        ("Ann,ann@example.org,Supporter,Active,2020-01-01", Reason.SUPPORTER),
+        ("Ann,ann@example.org,Full member,Lapsed,someday", Reason.LAPSED),
+        ("Ann,ann@example.org,Full member,Active,2026-02-01", Reason.JOINED_LATE),
+    ],
+    ids=str,
+)
+def test_a_doubt_can_be_set_aside_but_no_rule(line: str, reason: Reason | None) -> None:
+    assert [reason] == [found.reason for found in asked(line + "\n", decisions={2: Decision.IN})]
+
+
+def test_an_organisations_own_words_have_the_meaning_that_it_gave_them() -> None:
+    words = Words(category={"std": "full", "friend of": "supporter"}, status={"ok-ish": "current", "active": "lapsed"})
+    text = "Ann,ann@example.org,STD,ok-ish,2020-01-01\nBen,ben@example.org,Friend of,ok-ish,2020-01-01\n"
+    text += "Cy,cy@example.org,Std,Active,2020-01-01\n"
+    assert [None, Reason.SUPPORTER, Reason.LAPSED] == [line.reason for line in asked(text, words=words)]
+    table = roll.read_table((HEAD + text).encode())
+    assert {"std": ("STD", 2), "friend of": ("Friend of", 1)} == roll.words_in(table, "Membership type")
+
+
+def test_a_list_of_full_members_only_needs_no_column_that_tells() -> None:
+    table = roll.read_table(b"Email\nann@example.org\n")
+    found = roll.examine(table, Columns(email="Email"), CUT_OFF, words=Words(everybody=True))
+    assert ["ann@example.org"] == [line.name for line in found.included]
 
 
 def test_a_file_of_100_megabytes_is_refused_before_it_is_read() -> None:

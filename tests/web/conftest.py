@@ -80,6 +80,26 @@ def hidden_fields(page: str) -> dict[str, str]:
     return parser.values
 
 
+class _Options(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.name, self.values = "", dict[str, str]()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        if tag == "select":
+            self.name = str(found["name"])
+        elif tag == "option" and ("selected" in found or self.name not in self.values):
+            self.values[self.name] = found.get("value") or ""
+
+
+def chosen_options(page: str) -> dict[str, str]:
+    """What is chosen in each list of a page, as a browser would send it."""
+    parser = _Options()
+    parser.feed(page)
+    return parser.values
+
+
 @dataclass
 class Visitor:
     """Someone with a browser: cookies are kept, forms are sent with their hidden fields."""

@@ -54,7 +54,9 @@ TABLE = (
     # who sees members' names
     (
         {RO, MS},
-        """officer.show_roll officer.upload_roll officer.freeze_roll officer.left_out officer.members officer.member officer.resend
+        """officer.show_roll officer.upload_roll officer.freeze_roll officer.left_out officer.choose_columns officer.save_columns
+        officer.explain_words officer.save_words officer.check_list officer.decide_row officer.find_row officer.edit_row officer.save_row
+        officer.attention_file officer.upload_mended officer.discard_upload officer.save_page officer.save_roll officer.members officer.member officer.resend
         officer.change_link officer.registrar_page officer.registrar_list officer.receive_credentials officer.retry""",
     ),
     # the second of two people
@@ -81,7 +83,7 @@ def places(site: Site, returning_officer: Visitor) -> dict[str, str]:
         )
         db.add(approval)
     words = {"kind": "motion", "filename": "style.css", "message_id": "nobody", "message": "cert", "word": "lock", "form": "csv"}
-    numbers = {"number": "1", "owner": "1", "object_hash": "0" * 64}
+    numbers = {"number": "1", "row": "2", "owner": "1", "object_hash": "0" * 64}
     return {"uuid": uuid, "meeting_id": meeting, "handle": handle.handle, "approval_id": "A" * 22, **words, **numbers}
 
 
@@ -101,7 +103,7 @@ def test_every_view_is_in_the_table(app: Flask) -> None:
     assert DOORS.keys() == found
 
 
-def test_each_door_opens_to_exactly_the_roles_of_the_table(
+def test_role_table_each_door_opens_to_exactly_its_roles(
     app: Flask, site: Site, places: dict[str, str], new_visitor: Callable[[], Visitor], new_officer: Callable[..., Visitor]
 ) -> None:
     half_way = new_visitor()
@@ -128,7 +130,7 @@ def test_each_door_opens_to_exactly_the_roles_of_the_table(
     assert [] == wrong
 
 
-def test_every_change_refuses_without_its_proof_and_from_another_site(
+def test_csrf_every_change_refuses_without_its_proof_and_from_another_site(
     app: Flask, site: Site, places: dict[str, str], returning_officer: Visitor
 ) -> None:
     client = returning_officer.client

@@ -111,12 +111,17 @@ def test_an_officer_signs_in_and_prepares_a_ballot(
     roll = tmp_path / "roll.csv"
     roll.write_text(ROLL)
     browser.find_element("name", "upload-file").send_keys(str(roll))
-    fill(browser, **{"upload-cut_off": "2026-01-01", "upload-code": next(steps)})
+    fill(browser, **{"upload-cut_off": "2026-01-01"})
     press(browser, "Upload and look")
+    assert "Which column is what?" == heading(browser)
+    press(browser, "Look at the list")
     assert "6" == browser.find_element("css selector", ".figures strong").text
     looks_right(browser)
-    fill(browser, **{"freeze-code": next(steps)})
-    press(browser, "Freeze the list")
+    press(browser, "Go on to save")
+    fill(browser, then="freeze", code=next(steps))
+    press(browser, "Save the list")
+    assert "This list was frozen" in browser.find_element("tag name", "main").text
+    press(browser, "Go on with the meeting")
     press(browser, "Add a ballot")
     press(browser, "Motion")
     looks_right(browser)

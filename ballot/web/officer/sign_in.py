@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from ballot.errors import SignInFailedError, TooManyTriesError
 from ballot.models import Officer
-from ballot.services import mail, officers
+from ballot.services import mail, officers, roll_import
 from ballot.web import site
 from ballot.web.access import OFFICERS, Role, open_to
 from ballot.web.forms import Form, line
@@ -171,6 +171,7 @@ def new_recovery_codes() -> AnyResponse | tuple[str, int]:
 def sign_out() -> AnyResponse:
     with site().database.write() as db:
         officers.sign_out(db, g.visit)
+        roll_import.forget_officer(db, g.visit.officer.id)
     response = redirect("/officer/sign-in", code=303)
     drop_cookie(_real(response))
     return response
