@@ -113,7 +113,7 @@ def test_a_new_site_gets_private_keys_and_a_database(tmp_path: Path) -> None:
     assert before == {key.name: key.read_bytes() for key in (tmp_path / "keys").iterdir()}
 
 
-def test_keys_that_others_can_read_stop_every_command_of_the_site(tmp_path: Path) -> None:
+def test_secrets_from_files_that_others_can_read_stop_every_command(tmp_path: Path) -> None:
     ballot("init", cwd=tmp_path, **TRIAL)
     (tmp_path / "keys" / "token").chmod(0o644)
     for arguments in (("init",), ("serve",), ("mail",), ("officer", "a@example.org", "--name", "A")):

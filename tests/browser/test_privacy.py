@@ -55,7 +55,7 @@ def shape(voter: Voter) -> list[tuple[str, str]]:
     ]
 
 
-def test_neither_a_choice_nor_the_code_is_in_any_request(meeting: Meeting, member: Callable, voter: Voter) -> None:  # type: ignore[type-arg]
+def test_plaintext_reaching_the_server_neither_choice_nor_code_is_in_any_request(meeting: Meeting, member: Callable, voter: Voter) -> None:  # type: ignore[type-arg]
     someone = member()
     vote(voter, someone.link, "Against", [CANARY, "Ann Lee"])
     everything = [f"{request['method']} {request['url']} {request['body']}" for request in voter.network()]
@@ -144,7 +144,7 @@ LIES = {
 
 
 @pytest.mark.parametrize("lie", LIES)
-def test_a_service_that_lies_about_the_ballot_is_found_out(meeting: Meeting, member: Callable, voter: Voter, lie: str) -> None:  # type: ignore[type-arg]
+def test_receipt_not_bound_to_what_was_sent_a_lying_service_is_found_out(meeting: Meeting, member: Callable, voter: Voter, lie: str) -> None:  # type: ignore[type-arg]
     path, bend, alarm = LIES[lie]
     someone = member()
     voter.open(someone.link)
@@ -200,7 +200,7 @@ def test_texts_that_look_like_markup_are_shown_as_they_are(hall: Hall, voter: Vo
     assert [] == [line for line in voter.log() if "SEVERE" in line or "Refused" in line or "violates" in line]
 
 
-def test_the_page_runs_no_script_and_no_style_of_its_own(hall: Hall, built: None, voter: Voter) -> None:
+def test_third_party_script_booth_xss_the_page_runs_no_script_of_its_own(hall: Hall, built: None, voter: Voter) -> None:
     """Everything executable is a file of ours with an integrity value; Trusted Types refuse markup made from text."""
     for path in ("/vote", "/vote/check", "/vote/check?code=" + "A" * 43, "/vote/finished"):
         voter.driver.get(hall.site.url + path)

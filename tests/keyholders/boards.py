@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ballot.keyholder import KeyFile
-from ballot.protocol.archive import Entry, Header, pack_event, pack_header, pack_object, read_archive
-from ballot.protocol.messages import Event
+from ballot.protocol.archive import ArchiveWriter, Entry, Header, pack_event, pack_header, pack_object, read_archive
+from ballot.protocol.messages import Ballot, Event
+from ballot.protocol.tally import compute_encrypted_tally
 from ballot.simulate import Plan, Simulated, simulate
 from tests.support.keyholders import MOTION, RANKED
 
@@ -37,6 +38,30 @@ class Practice:
                 if not count:
                     return out.getvalue()
         raise AssertionError(f"no such event: {kind}")
+
+    def closed_after(self, ballots: int) -> bytes:
+        """The same election, with the box closed after fewer ballots and tallied honestly."""
+        out = io.BytesIO()
+        writer = ArchiveWriter(out, 1_750_000_000)
+        kept: list[Ballot] = []
+        payload = b""
+        for entry in self.entries():
+            if entry.kind == "data":
+                payload = entry.data
+            event = Event.parse(entry.data) if entry.kind == "event" else None
+            if event is None or event.type == "Setup":
+                if len(kept) <= ballots:
+                    (writer.add_object(entry.data) if event is None else writer.add_event("Setup", event.payload))
+            elif event.type == "Ballot":
+                kept.append(Ballot.parse(payload))
+                writer.add_event("Ballot", event.payload)
+                if len(kept) == ballots:
+                    break
+        writer.add_event("EndBallots")
+        tally, size = compute_encrypted_tally(self.done.election, kept)
+        writer.add_object(tally.to_bytes())
+        writer.add_event("EncryptedTally", writer.add_object(size.to_bytes()))
+        return out.getvalue()
 
     def entries(self) -> list[Entry]:
         return [item for item in read_archive(io.BytesIO(self.archive)) if isinstance(item, Entry)]

@@ -191,37 +191,9 @@ def test_five_are_enough() -> None:
     prepare(_read(five.until("EncryptedTally")), five.key(1), "decrypt")
 
 
-def _other_tally(board: Practice, ballots: int) -> bytes:
-    """The same election, with the box closed after fewer ballots and tallied honestly."""
-    from ballot.protocol.messages import Ballot
-    from ballot.protocol.tally import compute_encrypted_tally
-
-    out = io.BytesIO()
-    writer = ArchiveWriter(out, 1_750_000_000)
-    kept: list[Ballot] = []
-    payload = b""
-    for entry in board.entries():
-        if entry.kind == "data":
-            payload = entry.data
-        event = Event.parse(entry.data) if entry.kind == "event" else None
-        if event is None or event.type == "Setup":
-            if len(kept) <= ballots:
-                (writer.add_object(entry.data) if event is None else writer.add_event("Setup", event.payload))
-        elif event.type == "Ballot":
-            kept.append(Ballot.parse(payload))
-            writer.add_event("Ballot", event.payload)
-            if len(kept) == ballots:
-                break
-    writer.add_event("EndBallots")
-    tally, size = compute_encrypted_tally(board.done.election, kept)
-    writer.add_object(tally.to_bytes())
-    writer.add_event("EncryptedTally", writer.add_object(size.to_bytes()))
-    return out.getvalue()
-
-
 def test_a_second_tally_of_the_same_election_is_refused_also_after_a_restart(motion_board: Practice, tmp_path: Path) -> None:
     path = tmp_path / "a.key"
-    all_but_one = _read(_other_tally(motion_board, 6))
+    all_but_one = _read(motion_board.closed_after(6))
     assert 6 == all_but_one.report.counted
     decrypt(_read(motion_board.until("EncryptedTally")), motion_board.key(1), path, RNG)
     with pytest.raises(RefusedError, match="another tally"):
@@ -234,7 +206,7 @@ def test_a_second_tally_of_the_same_election_is_refused_also_after_a_restart(mot
 
 def test_a_tally_shuffled_before_binds_the_decryption(board: Practice, tmp_path: Path) -> None:
     path = tmp_path / "a.key"
-    shuffle(_read(_other_tally(board, 6)), board.key(1), path, RNG)
+    shuffle(_read(board.closed_after(6)), board.key(1), path, RNG)
     with pytest.raises(RefusedError, match="another tally"):
         decrypt(_read(board.until("EndShuffles")), board.key(1), path, RNG)
 

@@ -371,7 +371,7 @@ def test_void_takes_a_reason_and_is_final(world: World) -> None:
 # --- tidy ---------------------------------------------------------------------------------------------------------
 
 
-def test_tidy_destroys_the_link_between_member_and_credential_and_then_the_roll(world: World) -> None:
+def test_member_to_ballot_link_is_destroyed_by_tidying_and_then_the_roll(world: World) -> None:
     meeting = world.meeting(two_people=False)
     uuids = [world.election(meeting, questions=[MOTION]) for _ in range(2)]
     for uuid in uuids:

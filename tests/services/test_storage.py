@@ -120,7 +120,7 @@ def test_a_chain_cut_at_its_end_is_found(full_box: Full) -> None:
     assert 5 == caught.value.height
 
 
-def test_a_ballot_swapped_after_the_close_stops_the_tally_and_is_named(full_box: Full) -> None:
+def test_verified_at_cast_not_at_tally_a_swapped_ballot_stops_the_tally_and_is_named(full_box: Full) -> None:
     world, uuid, _, _ = full_box
     world.close(uuid)
     with world.database.write_connection() as connection:

@@ -90,7 +90,7 @@ def judged(case: Case, verifier: Any) -> tuple[str | None, int | None, str]:
 
 
 @pytest.mark.parametrize(("name", "number"), SITES)
-def test_a_refusal_taken_out_is_missed(name: str, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_computed_not_compared_a_refusal_taken_out_is_missed(name: str, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     node = refusals(MODULES[name])[number]
     mutant = without(MODULES[name], node.lineno)
     if name == "chain":

@@ -111,7 +111,7 @@ def test_the_session_has_a_new_id_after_each_step_and_logging_out_ends_it_at_onc
     assert 302 == thief.get("/officer/", base_url=site.config.public_url).status_code
 
 
-def test_cookies_are_bound_to_the_host_and_out_of_reach_of_scripts(site: Site, anybody: Visitor) -> None:
+def test_sessions_cookies_are_bound_to_the_host_and_out_of_reach_of_scripts(site: Site, anybody: Visitor) -> None:
     add(site)
     response = anybody.post("/officer/sign-in/link", {"code": link_for(site)})
     cookies = [value for name, value in response.headers.items() if name == "Set-Cookie" and "officer" in value]
@@ -141,7 +141,7 @@ def test_a_recovery_code_takes_the_place_of_the_digits_once(
         assert expected == visitor.post("/officer/sign-in/second", {"code": code}).status_code
 
 
-def test_guessing_digits_is_slowed_down_for_everybody_past_the_mailbox(site: Site, clock: FixedClock, returning_officer: Visitor) -> None:
+def test_limits_guessing_digits_is_slowed_down_for_everybody_past_the_mailbox(site: Site, clock: FixedClock, returning_officer: Visitor) -> None:
     for _ in range(officers.WRONG_CODES):
         assert "not right" in text_of(returning_officer.post("/officer/account", {"code": "000000"}))
     assert "Too many wrong codes" in text_of(returning_officer.post("/officer/account", {"code": returning_officer.digits()}))
