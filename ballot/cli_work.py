@@ -13,6 +13,7 @@ import os
 import threading
 import time
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 
 from ballot.config import Config
 from ballot.services import jobs
@@ -57,7 +58,10 @@ def run(args: argparse.Namespace) -> int:
     try:
         with only_one(config.data, "work") as mine, database.alone(_DUTY) as alone:
             if mine and alone and jobs.waiting(database, tools.clock):
-                with ProcessPoolExecutor(args.jobs, context, _end_with, (os.getpid(),)) as executor:
+                with ExitStack() as stack:
+                    executor = None
+                    if args.jobs > 1:
+                        executor = stack.enter_context(ProcessPoolExecutor(args.jobs, context, _end_with, (os.getpid(),)))
                     jobs.work(tools, executor)
     finally:
         database.dispose()

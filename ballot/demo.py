@@ -450,11 +450,7 @@ def _seal(election: bytes, code: str, answers: Sequence[Sequence[int]]) -> bytes
 
 def _receipt_mail(made: Sample) -> board.Also:
     mailer = mail.Mailer(made.config, made.keys)
-
-    def also(session: Session, accepted: board.Accepted) -> None:
-        invitations.queue_receipt(session, made.config, mailer, accepted)
-
-    return also
+    return lambda accepted: invitations.queue_receipt(made.config, mailer, accepted)
 
 
 def _count_day(made: Sample, clock: FixedClock, rng: Rng, pool: Executor, say: Sayer) -> None:

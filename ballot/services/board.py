@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, insert, update
+from sqlalchemy import Connection, Select, Table, and_, bindparam, func, insert, update
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
+from ballot import failpoints
 from ballot.config import Config
 from ballot.errors import (
     AlreadyVotedError,
@@ -98,7 +99,7 @@ def _payload(session: Session, election_uuid: str, height: int) -> str:
 
 @dataclass(frozen=True)
 class Accepted:
-    """What `also` is told inside the transaction that appends a ballot; it holds member and ballot together, so keep none of it."""
+    """What `also` is told of a ballot that is about to be appended; it holds member and ballot together, so keep none of it."""
 
     meeting_id: str
     election_uuid: str
@@ -111,7 +112,7 @@ class Accepted:
     practice: bool
 
 
-Also = Callable[[Session, Accepted], object]
+Also = Callable[[Accepted], Callable[[Connection], object]]
 
 
 def cast(
@@ -120,7 +121,7 @@ def cast(
     """The ballot is in the box and durable, and this is its receipt. The very same bytes again give the same receipt.
 
     `token` is the voting token of the member's link, `ballot_bytes` the exact JSON text, `now` (UTC) the moment it arrived.
-    `also` runs in the transaction that appends the ballot (the receipt's mail is queued there).
+    `also` is asked before the transaction that appends the ballot, which then runs its answer (the receipt's mail is queued there).
 
     Raises:
         TokenInvalidError: forged, expired, replaced or withdrawn.
@@ -139,80 +140,100 @@ def cast(
 
     # A look before the expensive checks: most of what will be refused is refused here, and a ballot sent again is answered.
     with database.read_connection() as connection:
-        receipt = _look(connection, keys, setup, claim, mine, now)
-    if receipt is not None:
-        return receipt
+        found = _look(connection, _LOOK, keys, setup, claim, mine, now)
+    if found.receipt is not None:
+        return found.receipt
 
     ballot = Ballot.parse(ballot_bytes)
+    failpoints.reach("parsed")
     check_ballot(setup.election, ballot, None)  # that the credential is this member's, so in the list, is checked below
+    failpoints.reach("verified")
+    beside = None if also is None else also(found.accepted(setup, mine, now))
 
+    # Everybody who casts in this election waits for this transaction: what can be done before it, was.
     with database.write_connection() as connection:
-        head = connection.execute(select_columns(_head).where(_head.c.election_uuid == election_uuid).with_for_update()).one()
-        receipt = _look(connection, keys, setup, claim, mine, now, credential=str(ballot.credential))
-        if receipt is not None:
-            return receipt
+        head = connection.execute(_LOCK_HEAD, {"uuid": election_uuid}).one()
+        found = _look(connection, _LOOK_FOR_GOOD, keys, setup, claim, mine, now, credential=str(ballot.credential))
+        if found.receipt is not None:
+            return found.receipt
         event = Event(head.height + 1, "Ballot", head.hash, sha256_hex(ballot_bytes))
-        _append(connection, election_uuid, head, event, [ballot_bytes])
-        ordinal = connection.execute(
-            select_columns(func.count()).where(_cast.c.election_uuid == election_uuid, _cast.c.credential == str(ballot.credential))
-        ).scalar_one()
-        connection.execute(
-            insert(_cast).values(
-                election_uuid=election_uuid,
-                ballot_hash=mine,
-                credential=str(ballot.credential),
-                ordinal=ordinal,
-                height=event.height,
-                head=event.hash,
-                cast_at=now.replace(microsecond=0),
-            )
-        )
-        if also is not None:
-            _tell(connection, also, setup, claim.handle, mine, now)
+        _append_ballot(connection, election_uuid, head, event, ballot_bytes, str(ballot.credential), found.ballots, now)
+        if beside is not None:
+            beside(connection)
+        failpoints.reach("before-commit")
+    failpoints.reach("after-commit")
     return _receipt(keys, election_uuid, mine, event.height, event.hash, now)
 
 
-def _look(
-    connection: Connection, keys: Keys, setup: Setup, claim: VotingToken, mine: str, now: datetime, credential: str | None = None
-) -> Receipt | None:
-    """The receipt if these very bytes are in the box; None if this member may cast them now. Raises: as `cast`.
+@dataclass(frozen=True)
+class _Found:
+    """A member's place in one election: the receipt if the very same ballot is in the box, else who may cast one now."""
 
-    Run under the head's lock, with the ballot's `credential`, its answer is final.
+    receipt: Receipt | None
+    row: Any = None
+    ballots: int = 0
+
+    def accepted(self, setup: Setup, mine: str, now: datetime) -> Accepted:
+        row = self.row
+        return Accepted(
+            row.meeting_id, setup.election.uuid, row.election_name, row.name, row.email, mine, now, row.closes_at, row.practice
+        )
+
+
+# One question to the database, for the member's line on the roll, the right to vote, the election, and the ballots there are.
+_LOOK = (
+    select_columns(
+        *(_entry.c[name] for name in ("meeting_id", "generation", "withdrawn", "reason", "name", "email")),
+        _electorate.c.credential,
+        _election.c.name.label("election_name"),
+        *(_election.c[name] for name in ("state", "opens_at", "closes_at", "closed_at", "practice")),
+        *(_cast.c[name] for name in ("ballot_hash", "height", "head", "cast_at")),
+    )
+    .select_from(_entry)
+    .outerjoin(_electorate, and_(_electorate.c.handle == _entry.c.handle, _electorate.c.election_uuid == bindparam("uuid")))
+    .outerjoin(_election, and_(_election.c.uuid == _electorate.c.election_uuid, _election.c.meeting_id == bindparam("meeting")))
+    .outerjoin(_cast, and_(_cast.c.election_uuid == _electorate.c.election_uuid, _cast.c.credential == _electorate.c.credential))
+    .where(_entry.c.handle == bindparam("handle"))
+    .order_by(_cast.c.ordinal)
+)
+# FOR SHARE: a reissue that is under way (`registrar.reissue`) comes wholly before or wholly after this cast.
+_LOOK_FOR_GOOD = _LOOK.with_for_update(read=True, of=_entry)
+_LOCK_HEAD = select_columns(_head).where(_head.c.election_uuid == bindparam("uuid")).with_for_update()
+
+
+def _look(
+    connection: Connection,
+    question: Select[Any],
+    keys: Keys,
+    setup: Setup,
+    claim: VotingToken,
+    mine: str,
+    now: datetime,
+    credential: str | None = None,
+) -> _Found:
+    """Whether these very bytes are in the box, or this member may cast them now. Raises: as `cast`.
+
+    Asked `_LOOK_FOR_GOOD` under the head's lock, with the ballot's `credential`, its answer is final.
     """
     uuid = setup.election.uuid
-    # FOR SHARE: a reissue that is under way (`registrar.reissue`) comes wholly before or wholly after this cast.
-    member = connection.execute(
-        select_columns(_entry.c.meeting_id, _entry.c.generation, _entry.c.withdrawn, _entry.c.reason)
-        .where(_entry.c.handle == claim.handle)
-        .with_for_update(read=True)
-    ).first()
-    if member is None or member.reason or not holds(claim, member.meeting_id, member.generation, withdrawn=member.withdrawn):
+    rows = connection.execute(question, {"uuid": uuid, "meeting": claim.meeting_id, "handle": claim.handle}).all()
+    row = rows[0] if rows else None
+    if row is None or row.reason or not holds(claim, row.meeting_id, row.generation, withdrawn=row.withdrawn):
         raise not_valid()
-    right = connection.execute(
-        select_columns(
-            _electorate.c.credential, _election.c.state, _election.c.opens_at, _election.c.closes_at, _election.c.closed_at
-        )
-        .join(_election, _election.c.uuid == _electorate.c.election_uuid)
-        .where(_electorate.c.election_uuid == uuid, _electorate.c.handle == claim.handle, _election.c.meeting_id == claim.meeting_id)
-    ).first()
-    if right is None:
+    if row.credential is None or row.state is None:
         raise NotInElectorateError("This election is not one of yours.")
-    found = connection.execute(
-        select_columns(_cast.c.ballot_hash, _cast.c.height, _cast.c.head, _cast.c.cast_at)
-        .where(_cast.c.election_uuid == uuid, _cast.c.credential == right.credential)
-        .order_by(_cast.c.ordinal)
-    ).all()
-    for row in found:
-        if row.ballot_hash == mine:
-            return _receipt(keys, uuid, row.ballot_hash, row.height, row.head, row.cast_at)
-    if found and not setup.replace:
-        last = found[-1]
+    ballots = [] if row.ballot_hash is None else rows
+    for ballot in ballots:
+        if ballot.ballot_hash == mine:
+            return _Found(_receipt(keys, uuid, ballot.ballot_hash, ballot.height, ballot.head, ballot.cast_at))
+    if ballots and not setup.replace:
+        last = ballots[-1]
         receipt = _receipt(keys, uuid, last.ballot_hash, last.height, last.head, last.cast_at)
         raise AlreadyVotedError("You have already voted. Your ballot is in the box.", receipt)
-    _check_open(right.state, right.opens_at, min(right.closes_at, right.closed_at or right.closes_at), now)
-    if credential is not None and credential != right.credential:
+    _check_open(row.state, row.opens_at, min(row.closes_at, row.closed_at or row.closes_at), now)
+    if credential is not None and credential != row.credential:
         raise NotInElectorateError("This ballot was signed with another member's code.")
-    return None
+    return _Found(None, row, len(ballots))
 
 
 def _check_open(state: ElectionState, opens_at: datetime, closes_at: datetime, now: datetime) -> None:
@@ -231,17 +252,6 @@ def _late(by: timedelta) -> str:
         return ""
     number, unit = (seconds, "second") if seconds < 120 else (seconds // 60, "minute")
     return f"{number} {unit}{'' if number == 1 else 's'} "
-
-
-def _tell(connection: Connection, also: Also, setup: Setup, handle: str, mine: str, now: datetime) -> None:
-    with Session(connection) as session:
-        entry = session.get_one(RollEntry, handle)
-        election = session.get_one(Election, setup.election.uuid)
-        news = Accepted(
-            entry.meeting_id, election.uuid, election.name, entry.name, entry.email, mine, now, election.closes_at, election.practice
-        )
-        also(session, news)
-        session.flush()
 
 
 def _receipt(keys: Keys, election_uuid: str, ballot: str, height: int, head: str, time: datetime) -> Receipt:
@@ -350,6 +360,64 @@ def _append(connection: Connection, election_uuid: str, head: Any, event: Event,
         .where(_head.c.election_uuid == election_uuid, _head.c.height == event.height - 1)
         .values(height=event.height, hash=event.hash, size=head.size + grown)
     )
+    if changed.rowcount != 1:
+        raise RuntimeError("the chain grew while its head was locked")
+
+
+_INSERTS = {rows: insert(rows) for rows in (_object, _event, _cast)}
+_MOVE_HEAD = (
+    update(_head)
+    .where(_head.c.election_uuid == bindparam("of"), _head.c.height == bindparam("before"))
+    .values(height=bindparam("to_height"), hash=bindparam("to_hash"), size=bindparam("to_size"))
+)
+# PostgreSQL takes all four as one statement, which is three journeys less under the lock.
+_ALL_IN_ONE = _MOVE_HEAD.add_cte(
+    *(
+        insert(rows).values({c.name: bindparam(f"{rows.name}_{c.name}", type_=c.type) for c in rows.columns}).cte(f"w_{rows.name}")
+        for rows in (_object, _event, _cast)
+    )
+)
+
+
+def _append_ballot(
+    connection: Connection, election_uuid: str, head: Any, event: Event, data: bytes, credential: str, ordinal: int, now: datetime
+) -> None:
+    """As `_append`, with the record of the cast, for the one event that many wait for."""
+    text = event.to_bytes()
+    written: dict[Table, dict[str, Any]] = {
+        _object: {"election_uuid": election_uuid, "hash": event.payload, "height": event.height, "position": 0, "content": data},
+        _event: {
+            "election_uuid": election_uuid,
+            "height": event.height,
+            "type": event.type,
+            "hash": event.hash,
+            "payload": event.payload,
+            "content": text,
+        },
+        _cast: {
+            "election_uuid": election_uuid,
+            "ballot_hash": tracker_of_hash(str(event.payload)),
+            "credential": credential,
+            "ordinal": ordinal,
+            "height": event.height,
+            "head": event.hash,
+            "cast_at": now.replace(microsecond=0),
+        },
+    }
+    moved = {
+        "of": election_uuid,
+        "before": event.height - 1,
+        "to_height": event.height,
+        "to_hash": event.hash,
+        "to_size": head.size + _entry_size(data) + _entry_size(text),
+    }
+    if connection.dialect.name == "postgresql":
+        values = {f"{rows.name}_{name}": value for rows, row in written.items() for name, value in row.items()}
+        changed = connection.execute(_ALL_IN_ONE, moved | values)
+    else:
+        for rows, row in written.items():
+            connection.execute(_INSERTS[rows], row)
+        changed = connection.execute(_MOVE_HEAD, moved)
     if changed.rowcount != 1:
         raise RuntimeError("the chain grew while its head was locked")
 

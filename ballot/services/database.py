@@ -10,6 +10,7 @@ import fcntl
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.resources import as_file, files
@@ -20,13 +21,14 @@ from alembic import command
 from alembic.config import Config as AlembicConfig
 from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel import Session
 
 from ballot.errors import ConfigurationError, UnavailableError
 
 BUSY_SECONDS = 30
+_IDLE_SECONDS = 1.0
 _WRITE = "ballot_write"
 _NOT_RECORDED = "The ballot box did not answer, so nothing was recorded. Please try again in a moment."
 
@@ -43,7 +45,9 @@ class Database:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
         else:
-            self.engine = create_engine(address, pool_pre_ping=True, pool_size=10, connect_args={"connect_timeout": 10})
+            self.engine = create_engine(address, pool_size=10, connect_args={"connect_timeout": 10})
+            event.listen(self.engine, "checkin", _note_time)
+            event.listen(self.engine, "checkout", _ping_after_a_pause)
         self._writers = threading.Lock()
         self._writing = self.engine.execution_options(**{_WRITE: True})
 
@@ -186,6 +190,21 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
         "cache_size = -16000",
     ):
         connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _note_time(_connection: Any, record: Any) -> None:
+    record.info["idle since"] = time.monotonic()
+
+
+def _ping_after_a_pause(connection: Any, record: Any, _proxy: Any) -> None:
+    """A connection that lay idle is tried before it is used: the server may have gone meanwhile. A busy one saves the journey."""
+    if time.monotonic() - record.info.get("idle since", time.monotonic()) < _IDLE_SECONDS:
+        return
+    try:
+        connection.execute("")
+        connection.rollback()
+    except Exception as error:
+        raise DisconnectionError from error  # the pool makes another one
 
 
 def _begin_sqlite(connection: Connection) -> None:

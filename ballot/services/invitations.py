@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from sqlalchemy import Connection
 from sqlmodel import Session, col, select
 
 from ballot.config import Config
@@ -134,8 +135,8 @@ def send_one(session: Session, config: Config, keys: Keys, mailer: Mailer, entry
     return True
 
 
-def queue_receipt(session: Session, config: Config, mailer: Mailer, accepted: board.Accepted) -> None:
-    """The receipt code waits to be mailed too: a second way, which a lying page does not control. For `board.cast`'s `also`."""
+def queue_receipt(config: Config, mailer: Mailer, accepted: board.Accepted) -> Callable[[Connection], object]:
+    """What queues the receipt code's mail, a second way, which a lying page does not control. For `board.cast`'s `also`."""
     letter = mail.receipt(
         meeting_id=accepted.meeting_id,
         election=accepted.election_name,
@@ -147,7 +148,7 @@ def queue_receipt(session: Session, config: Config, mailer: Mailer, accepted: bo
         closes=accepted.closes_at,
         practice=accepted.practice,
     )
-    mailer.put(session, letter, accepted.cast_at)
+    return mailer.prepared(letter, accepted.cast_at)
 
 
 def send_trustee_link(

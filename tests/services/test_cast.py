@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlmodel import Session, func, select
+from sqlalchemy import Connection
+from sqlmodel import func, select
 
 from ballot.errors import (
     AlreadyVotedError,
@@ -333,8 +335,11 @@ def test_what_is_queued_beside_a_ballot_is_kept_with_it_or_not_at_all(open_elect
     world, uuid, members = open_election
     told: list[board.Accepted] = []
 
-    def also(session: Session, news: board.Accepted) -> None:
+    def also(news: board.Accepted) -> Callable[[Connection], object]:
         told.append(news)
+        return broken
+
+    def broken(_connection: Connection) -> None:
         raise RuntimeError("the queue is broken")
 
     data = world.ballot(uuid, members[0])

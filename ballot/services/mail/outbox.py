@@ -5,7 +5,7 @@ from __future__ import annotations
 import email.policy
 import json
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.headerregistry import Address
@@ -13,10 +13,10 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 from sqlmodel import Session, col
 
 from ballot.config import Config
@@ -49,6 +49,8 @@ class Text:
     plain: str
     html: str
 
+_INSERT: Final = insert(table(Outbox))
+
 
 class Mailer:
     """Queues letters and tells how they fare. Sending is the `Sender`'s."""
@@ -75,6 +77,21 @@ class Mailer:
             known: Outbox | None = session.execute(select(Outbox).where(col(Outbox.key) == letter.key)).scalar_one_or_none()
             if known is not None:
                 return known
+        row = self._row(letter, now)
+        session.execute(_INSERT, row.model_dump())
+        return row
+
+    def prepared(self, letter: Letter, now: datetime) -> Callable[[Connection], object]:
+        """What queues a letter of a kind that is always new: all but the one statement is done here, outside the transaction.
+
+        Raises: as `put`.
+        """
+        if letter.kind not in ALWAYS_NEW:
+            raise RuntimeError("another transaction may queue the same mail meanwhile")
+        values = self._row(letter, now).model_dump()
+        return lambda connection: connection.execute(_INSERT, values)
+
+    def _row(self, letter: Letter, now: datetime) -> Outbox:
         recipient = checked_address(letter.recipient)
         subject = checked_heading("subject", letter.subject)
         words = {**letter.words, "organisation": self._config.organisation, "public_url": self._config.public_url}
@@ -83,7 +100,7 @@ class Mailer:
         )
         identity = secrets.token_hex(16)
         message_id = f"<{identity}@{self._domain}>"
-        row = Outbox(
+        return Outbox(
             id=identity,
             meeting_id=letter.meeting_id,
             kind=letter.kind,
@@ -94,8 +111,6 @@ class Mailer:
             due_at=now,
             sealed=self._keys.seal(_purpose(message_id), json.dumps(text.__dict__).encode()),
         )
-        session.execute(insert(table(Outbox)), row.model_dump())  # every cast waits for this: no more than it takes
-        return row
 
     def _render(self, kind: str, form: str, words: Mapping[str, Any]) -> str:
         return self._templates.get_template(f"{kind}.{form}").render(words)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from flask import Response, jsonify, request
+from sqlalchemy import Connection
 from sqlmodel import Session
 
+from ballot import failpoints
 from ballot.errors import BallotError, MalformedError
 from ballot.models import Election, ElectionState, Meeting
 from ballot.protocol.messages import QuestionNH, ThresholdParameters
@@ -157,11 +159,12 @@ def cast(uuid: str) -> Response:
     body = _body("token", "ballot")
     now = site().clock.now()
     receipt = board.cast(site().database, site().keys, uuid, body["token"], body["ballot"].encode(), now, also=_mail_receipt)
+    failpoints.reach("before-reply")
     return jsonify(receipt.to_json())
 
 
-def _mail_receipt(db: Session, accepted: board.Accepted) -> None:
-    invitations.queue_receipt(db, site().config, site().mailer, accepted)
+def _mail_receipt(accepted: board.Accepted) -> Callable[[Connection], object]:
+    return invitations.queue_receipt(site().config, site().mailer, accepted)
 
 
 # --- the code, typed ---------------------------------------------------------------------------------------------
