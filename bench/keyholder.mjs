@@ -18,9 +18,9 @@ function lap(step) {
   before = now;
 }
 
-const board = new Verification({ uuid, companions: readFileSync(companions, "utf8"), rng, progress: (step) => lap(step) });
-board.push(new Uint8Array(readFileSync(archive)));
-board.finish();
+const board = new Verification({ uuid, companions: readFileSync(companions, "utf8"), progress: (step) => lap(step) });
+await board.push(new Uint8Array(readFileSync(archive)));
+await board.finish();
 before = performance.now();
 shuffleTally(board.election, board.rankedRows, rng, () => {});
 lap("shuffle");

@@ -91,6 +91,10 @@ NOTE_HEAD: Final = (
     "A file proves that it is consistent, not that everybody was shown the same one: compare its last event with a receipt, "
     "a checkpoint or another person's copy (--pin)."
 )
+NOTE_ACTS: Final = (
+    "The file of results says that the returning officer drew lots, or that candidates withdrew: the journal must say so too."
+)
+NOTE_PRACTICE: Final = "This is a practice election: the site itself may hold its key."
 NOTE_PLAIN: Final = (
     "This election declares nothing beyond Belenios v1. If a key-holder had spoilt a decryption after seeing the others' shares, "
     "v1's proofs would hold all the same and could not tell who did it."
@@ -348,7 +352,7 @@ class _Verification:
         if declarations is None:
             self.report.notes.append(NOTE_PLAIN)
         elif declarations.practice:
-            self.report.notes.append("This is a practice election: the site itself may hold its key.")
+            self.report.notes.append(NOTE_PRACTICE)
 
     def _credentials(self, listed: PublicCredentials) -> frozenset[bytes]:
         """The list's points, as bytes. Raises: MalformedError."""
@@ -622,9 +626,7 @@ class _Verification:
             raise refuse(Rule.COUNT_VALUE, "the published file of results is not what the recount gives", height=height, blame=None)
         self.report.verdicts = tuple(outcome.verdict for outcome in outcomes)
         if acts != NO_ACTS:
-            self.report.notes.append(
-                "The file of results says that the returning officer drew lots, or that candidates withdrew: the journal must say so too."
-            )
+            self.report.notes.append(NOTE_ACTS)
         words = f"{len(rules)} questions by their declared rules" if rules else "no rule is declared"
         self.report.steps[Step.COUNT] = words + ("" if self.results_data is None else "; equal to the published file of results")
 
@@ -659,7 +661,7 @@ class _Verification:
         return tuple(questions)
 
 
-_UNFINISHED: Final = {
+UNFINISHED: Final = {
     None: "the board is still empty",
     "Setup": "voting has begun or is about to; no ballot has been cast yet",
     "Ballot": "voting is not closed yet",
@@ -686,7 +688,7 @@ def _conclude(report: Report, chain: Chain, run: _Verification) -> None:
         return
     report.outcome = Outcome.UNFINISHED
     run.tick_shuffles_and_decryptions()
-    state = _UNFINISHED[None if chain.last is None else chain.last.type]
+    state = UNFINISHED[None if chain.last is None else chain.last.type]
     report.sentence = f"what is there holds, and it is not a whole election: {state}."
 
 

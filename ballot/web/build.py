@@ -19,12 +19,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from ballot.count import RULES
 from ballot.errors import BuildError
+from ballot.verifier.rules import Rule, Step
+from ballot.verifier.verify import NOTE_ACTS, NOTE_HEAD, NOTE_PLAIN, NOTE_PRACTICE, NOTE_TIME, UNFINISHED
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SOURCES: Final = Path(__file__).resolve().parent / "static" / "booth"
 VERIFY_SOURCES: Final = SOURCES.parent / "verify"  # they import the booth's modules, and the booth none of theirs
 KEYHOLDER_SOURCES: Final = SOURCES.parent / "trustee"  # they import both
+WORDS: Final = VERIFY_SOURCES / "words.json"  # made here from ballot.verifier
 DIST: Final = Path(__file__).resolve().parent / "static" / "dist"
 BOOTH: Final = ("booth", "worker", "check")
 KEYHOLDER: Final = ("keyholder", "keyholder-worker")
@@ -77,6 +81,7 @@ def install_libraries() -> None:
     """`node_modules` holds exactly what package-lock.json names, every archive checked against its digest there."""
     wanted = _digest((ROOT / "package.json").read_bytes(), (ROOT / "package-lock.json").read_bytes())
     stamp = ROOT / "node_modules" / ".ballot-lock"
+    _write_words()
     if stamp.is_file() and stamp.read_text() == wanted:
         return
     npm = _node_home() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
@@ -85,11 +90,32 @@ def install_libraries() -> None:
     stamp.write_text(wanted)
 
 
+def words() -> bytes:
+    """The verifier's steps, rules and notes, for the browser's: the same ids and the same words, from one source."""
+    texts = {None: "", **{kind: kind for kind in UNFINISHED if kind}}
+    value = {
+        "steps": [{"number": step.number, "name": step.name, "title": step.title} for step in Step],
+        "rules": [{"id": rule.id, "step": rule.step.number, "title": rule.step.title, "statement": rule.statement} for rule in Rule],
+        "notes": {"time": NOTE_TIME, "head": NOTE_HEAD, "plain": NOTE_PLAIN, "practice": NOTE_PRACTICE, "acts": NOTE_ACTS},
+        "unfinished": {texts[kind]: sentence for kind, sentence in UNFINISHED.items()},
+        "counting": {rule.id: {"version": rule.version, "title": rule.title, "kind": rule.kind} for rule in RULES.values()},
+    }
+    return json.dumps(value, ensure_ascii=False, indent=1).encode() + b"\n"
+
+
+def _write_words() -> None:
+    content = words()
+    if not WORDS.is_file() or WORDS.read_bytes() != content:
+        unfinished = WORDS.with_suffix(f".{os.getpid()}")
+        unfinished.write_bytes(content)
+        unfinished.replace(WORDS)
+
+
 def _inputs() -> str:
     """What the bundles are made from, as one digest."""
     sources = [path for folder in (SOURCES, VERIFY_SOURCES, KEYHOLDER_SOURCES) for path in sorted(folder.glob("*.js"))]
     files = [ROOT / "package.json", ROOT / "package-lock.json", Path(__file__), *sources]
-    return _digest(*(part for path in files for part in (path.name.encode(), path.read_bytes())))
+    return _digest(words(), *(part for path in files for part in (path.name.encode(), path.read_bytes())))
 
 
 def integrity(content: bytes) -> str:
@@ -124,6 +150,7 @@ def build(dist: Path = DIST, *, force: bool = False) -> Mapping[str, Bundle]:
 
     Raises: BuildError.
     """
+    _write_words()
     inputs = _inputs()
     if not force and _is_current(dist, inputs):
         return read_manifest(dist)

@@ -11,7 +11,6 @@ import { parseLink } from "../../ballot/web/static/booth/link.js";
 import { shuffledOrder } from "../../ballot/web/static/booth/order.js";
 import { BrowserRng } from "../../ballot/web/static/booth/random.js";
 import { choose, fromTyped, move, remove, toRanks, toTyped } from "../../ballot/web/static/booth/ranking.js";
-import { duration, spoken } from "../../ballot/web/static/booth/times.js";
 import { SeededRng } from "./seeded.js";
 
 const CODE = "6qFJz-cVXc1m-UdBcp-YnEgk2";
@@ -184,13 +183,4 @@ test("answers on the screen become the protocol's integers, once nothing is wron
 test("a question's text is parted into title, text and statements", () => {
   const parts = partsOf({ question: "Secretary\nTwo stand.\nAnn: Hello.\nBob: I am: Bob.", answers: ["Ann", "Bob", "Cyd"] });
   assert.deepEqual(parts, { title: "Secretary", text: "Two stand.", statements: ["Hello.\n", "I am: Bob.\n", ""] });
-});
-
-test("times are said in UK time, summer and winter", () => {
-  assert.equal(spoken("2026-03-20T17:00:00Z"), "Friday 20 March 2026 at 5pm (UK time)");
-  assert.equal(spoken("2026-06-20T16:30:00Z"), "Saturday 20 June 2026 at 5.30pm (UK time)");
-  assert.equal(spoken("2026-06-20T11:00:00Z"), "Saturday 20 June 2026 at noon (UK time)");
-  assert.equal(spoken("2026-01-01T00:00:00Z"), "Thursday 1 January 2026 at midnight (UK time)");
-  assert.equal(spoken("2026-01-01T00:05:00Z"), "Thursday 1 January 2026 at 12.05am (UK time)");
-  assert.deepEqual([1, 40, 185, 7300].map(duration), ["1 second", "40 seconds", "3 minutes", "122 minutes"]);
 });

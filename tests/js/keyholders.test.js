@@ -7,8 +7,9 @@ import { parseElection } from "../../ballot/web/static/booth/election.js";
 import { G, modQ, ONE, parsePoint, pointText, power, Q } from "../../ballot/web/static/booth/group.js";
 import { checkCompanion, checkPartialDecryption, genCompanion, genPartialDecryption } from "../../ballot/web/static/verify/decryption.js";
 import { fileName, openKey, sealKey, whoseKey } from "../../ballot/web/static/trustee/keyfile.js";
-import { companion, encryptedTally, partialDecryption, publicKey, read, shuffle, signedMsg, write } from "../../ballot/web/static/verify/messages.js";
+import { publicKey, read, signedMsg, write } from "../../ballot/web/static/verify/messages.js";
 import { Membership, powerProduct } from "../../ballot/web/static/verify/points.js";
+import { readCompanion, readShare, readShuffle, readTally } from "../../ballot/web/static/verify/reading.js";
 import { checkShuffle, shuffleTally } from "../../ballot/web/static/verify/shuffle.js";
 import {
   certificateText,
@@ -25,9 +26,9 @@ import { sha256Hex } from "../../ballot/web/static/booth/hash.js";
 import { SeededRng } from "./seeded.js";
 
 const electionOf = ({ election }) => parseElection(election, JSON.parse(election).uuid);
-const tallyOf = ({ tally }) => encryptedTally(read(tally));
+const tallyOf = ({ tally }) => readTally(tally);
 const rankedOf = (given) => tallyOf(given).filter((_, i) => electionOf(given).questions[i].type === "NonHomomorphic");
-const shareOf = ({ share }) => partialDecryption(read(share));
+const shareOf = ({ share }) => readShare(share);
 const rngOf = ({ seed }) => new SeededRng(seed);
 
 const operations = {
@@ -44,7 +45,7 @@ const operations = {
   shuffle: (given) => shuffleTally(electionOf(given), rankedOf(given), rngOf(given), () => {}),
   check_shuffle(given) {
     const membership = new Membership();
-    const parsed = shuffle(read(given.shuffle), (text) => membership.decode(text));
+    const parsed = readShuffle(given.shuffle, (text) => membership.decode(text));
     membership.check();
     checkShuffle(electionOf(given), rankedOf(given), parsed, 1, new SeededRng("weights"));
   },
@@ -53,7 +54,7 @@ const operations = {
   companion: (given) =>
     genCompanion(electionOf(given), tallyOf(given), BigInt(given.private_key), shareOf(given).factorTexts, given.share, given.owner, rngOf(given)),
   check_companion(given) {
-    const parsed = companion(read(given.companion));
+    const parsed = readCompanion(given.companion);
     checkCompanion(electionOf(given), tallyOf(given), parsePoint(given.public_key), shareOf(given), sha256Hex(given.share), parsed, given.owner);
   },
 };

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from ballot.services.clock import spoken
 from ballot.web import build
 
 HERE = Path(__file__).parent
@@ -40,17 +39,3 @@ def test_two_builds_give_the_same_bytes_and_are_small_enough(tmp_path: Path) -> 
     assert sum(len(gzip.compress(content, 9)) for content in booth) <= 35_000
     assert all(max(map(len, content.splitlines())) < 2000 for content in contents), "not minified"
     assert not any(word in content for content in contents for word in (b"eval(", b"innerHTML", b"insertAdjacentHTML", b"document.write"))
-
-
-def test_python_and_javascript_say_times_in_the_same_words() -> None:
-    from datetime import UTC, datetime, timedelta
-
-    moments = [datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=61 * n, minutes=5 * n) for n in range(200)]
-    script = (
-        f"import {{ spoken }} from {str(build.SOURCES / 'times.js')!r};console.log(JSON.parse(process.argv[1]).map(spoken).join('\\n'));"
-    )
-    import json
-
-    command = [*build.node_command(), "--input-type=module", "--eval", script, json.dumps([moment.isoformat() for moment in moments])]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert [spoken(moment) for moment in moments] == done.stdout.strip().split("\n")

@@ -10,6 +10,7 @@ import { proofJson, publicKey, read, write } from "../verify/messages.js";
 import { RefusedError } from "../verify/errors.js";
 import { proveExponent } from "../verify/proving.js";
 import { KeyholderRng } from "./random.js";
+import { inline, remembering } from "../verify/pool.js";
 import { shuffleTally, workOfShuffle } from "../verify/shuffle.js";
 import {
   certificateText, checkCertificates, findPlace, genSeed, makeCertificate, makePolynomial, makePublicKey, makeVoutput, openDecryptionKey,
@@ -18,7 +19,7 @@ import {
 import { G, pointText, power, Q } from "../booth/group.js";
 
 const rng = new KeyholderRng();
-const known = new Set(); // ballots found good, so that a second reading is quick
+const pool = remembering(inline); // what was found good before is not checked again
 let key = null;
 let passphrase = "";
 let reading = null;
@@ -116,17 +117,14 @@ const acts = {
   /** Begin to read the archive; `companions` are the companion proofs so far. */
   begin({ uuid, companions }, progress) {
     board = null;
-    const hear = (step, done) => step === "ballots" && done % 10 !== 0 ? null : progress(step, done);
-    reading = new Verification({ uuid, companions, rng, known, progress: hear });
+    reading = new Verification({ uuid, companions, pool, progress });
   },
 
-  piece({ bytes }) {
-    reading.push(bytes);
-  },
+  piece: ({ bytes }) => reading.push(bytes),
 
   /** The whole archive holds: what a person compares and does next. */
-  end() {
-    board = reading.finish();
+  async end() {
+    board = await reading.finish();
     reading = null;
     const owner = ownerOf(board, key.privateKey);
     return {

@@ -1,8 +1,9 @@
-// Checking a cast ballot (v1 4.11 to 4.17): its form, its signature, and the proof that each answer is a permitted one.
+// Checking a cast ballot (v1 4.11 to 4.17): its shape, its signature, and the proof that each answer is a permitted one.
+// The checks, their order and their words are those of ballot/protocol/ballots.py.
 
 import { G, modQ, ONE, pointText } from "../booth/group.js";
 import { compactHash, hashToScalar } from "../booth/hash.js";
-import { check, ciphertext, hasKeys, isObject, isText, key, list, proof, read } from "./messages.js";
+import { InvalidBallotError, InvalidProofError } from "./errors.js";
 import { publicPower } from "./points.js";
 import { exponentHolds } from "./proving.js";
 
@@ -16,8 +17,8 @@ function smallPower(m) {
 /** The same pair with g^m divided out: it encrypts 0 exactly when the pair encrypts m. */
 const minus = ({ alpha, beta }, m) => ({ alpha, beta: m === 0 ? beta : beta.subtract(smallPower(m)) });
 
-function disjunctionHolds(statement, y, branches, proofs) {
-  if (branches.length !== proofs.length) return false;
+function checkDisjunction(statement, y, branches, proofs) {
+  if (branches.length !== proofs.length) throw new InvalidProofError(`a proof has ${proofs.length} parts where ${branches.length} are due`);
   const commitments = branches.flatMap(({ alpha, beta }, i) => {
     const { challenge, response } = proofs[i];
     return [
@@ -26,63 +27,56 @@ function disjunctionHolds(statement, y, branches, proofs) {
     ];
   });
   const total = proofs.reduce((sum, { challenge }) => modQ(sum + challenge), 0n);
-  return hashToScalar(`${statement}|${commitments.map(pointText).join(",")}`) === total;
-}
-
-function answer(value, question, decode) {
-  if (question.type === "NonHomomorphic") {
-    check(hasKeys(value, "choices", "proof") && isObject(value.choices), "an answer does not fit its question");
-    return { choices: ciphertext(value.choices, decode), proof: proof(value.proof) };
+  if (hashToScalar(`${statement}|${commitments.map(pointText).join(",")}`) !== total) {
+    throw new InvalidProofError("the proof of a permitted value does not hold");
   }
-  check(
-    hasKeys(value, "choices", "individual_proofs", "overall_proof", ...(question.blank ? ["blank_proof"] : [])),
-    "an answer does not fit its question",
-  );
-  const length = question.answers.length + (question.blank ? 1 : 0);
-  return {
-    choices: list(value.choices, (one) => ciphertext(one, decode), length),
-    individual: list(value.individual_proofs, (one) => list(one, proof), length),
-    overall: list(value.overall_proof, proof),
-    blank: question.blank ? list(value.blank_proof, proof, 2) : null,
-  };
 }
 
-/** A ballot's text as { credential, credentialText, answers, signature }. Throws MalformedError. */
-export function parseBallot(text, election, decode) {
-  const json = read(text);
-  check(
-    hasKeys(json, "election_uuid", "election_hash", "credential", "answers", "signature") &&
-      hasKeys(json.signature, "hash", "proof") && isText(json.signature.hash),
-    "a ballot has the wrong fields",
-  );
-  check(json.election_uuid === election.uuid && json.election_hash === election.fingerprint, "a ballot was made for another election, or for other questions");
-  const credential = key(json.credential, decode);
-  let at = 0;
-  const answers = list(json.answers, (one) => answer(one, election.questions[at++], decode), election.questions.length);
-  return { credential, credentialText: json.credential, answers, signature: { hash: json.signature.hash, proof: proof(json.signature.proof) } };
+/** Run a check, and put words before those of what it throws. */
+function saying(words, check) {
+  try {
+    check();
+  } catch (error) {
+    if (error instanceof InvalidProofError) throw new InvalidProofError(`${words}: ${error.message}`);
+    if (error instanceof InvalidBallotError) throw new InvalidBallotError(`${words}: ${error.message}`);
+    throw error;
+  }
 }
 
-/** Check a parsed ballot's signature and proofs. Throws MalformedError. */
-export function checkBallot(text, ballot, { publicKey: y, fingerprint, questions }) {
-  const unsigned = `${text.slice(0, text.lastIndexOf(',"signature":'))}}`;
-  const { hash, proof: signature } = ballot.signature;
-  check(hash === compactHash(unsigned), "the signature is of another ballot");
-  check(exponentHolds(`sig|${hash}`, ballot.credential, signature), "a ballot's signature does not hold");
-  const context = `${fingerprint}|${ballot.credentialText}`;
+/** Check a parsed ballot of this election. Throws InvalidBallotError for its shape, InvalidProofError for its proofs. */
+export function checkBallot(source, ballot, { publicKey: y, fingerprint, questions }) {
+  const { answers, credential, credentialText, signature } = ballot;
+  if (answers.length !== questions.length) throw new InvalidBallotError(`${answers.length} answers to ${questions.length} questions`);
+  const unsigned = `${source.slice(0, source.lastIndexOf(',"signature":'))}}`;
+  if (signature.hash !== compactHash(unsigned)) throw new InvalidBallotError("the signature is of another ballot");
+  if (!exponentHolds(`sig|${signature.hash}`, credential, signature.proof)) throw new InvalidProofError("the signature does not hold");
+  const context = `${fingerprint}|${credentialText}`;
   questions.forEach((question, at) => {
-    const holds = question.type === "NonHomomorphic" ? rankedHolds : homomorphicHolds;
-    check(holds(y, question, context, ballot.answers[at]), `a ballot's proofs do not hold (question ${at + 1})`);
+    saying(`question ${at + 1}`, () => {
+      if (question.type !== answers[at].type) throw new InvalidBallotError("the answer is not of the question's kind");
+      (question.type === "NonHomomorphic" ? checkRanked : checkHomomorphic)(y, question, context, answers[at]);
+    });
   });
 }
 
-function rankedHolds(y, question, context, { choices: { alpha, text }, proof: known }) {
-  return exponentHolds(`raweg|${context}|${pointText(y)},${text.alpha},${text.beta}`, alpha, known);
+function checkRanked(y, question, context, { choices: { alpha, text }, proof }) {
+  if (!exponentHolds(`raweg|${context}|${pointText(y)},${text.alpha},${text.beta}`, alpha, proof)) {
+    throw new InvalidProofError("the proof of knowledge does not hold");
+  }
 }
 
-function homomorphicHolds(y, { min, max, blank }, context, { choices, individual, overall, blank: blankProof }) {
+function checkHomomorphic(y, { length, min, max, blank }, context, answer) {
+  const { choices, individual_proofs: individual, overall_proof: overall, blank_proof: blankProof = null } = answer;
+  if (choices.length !== length || individual.length !== length) {
+    throw new InvalidBallotError(`${choices.length} choices and ${individual.length} proofs of them, not ${length}`);
+  }
+  if ((blankProof !== null) !== blank) throw new InvalidBallotError(`the proof about a blank vote is ${blank ? "missing" : "out of place"}`);
   const pair = ({ text }) => `${text.alpha},${text.beta}`;
-  const each = choices.every((one, i) => disjunctionHolds(`prove|${context}|${pair(one)}`, y, [minus(one, 0), minus(one, 1)], individual[i]));
-  if (!each) return false;
+  choices.forEach((one, i) => {
+    saying(`choice ${i + 1} is not proven to be 0 or 1`, () => {
+      checkDisjunction(`prove|${context}|${pair(one)}`, y, [minus(one, 0), minus(one, 1)], individual[i]);
+    });
+  });
   const full = `${context}|${choices.map(pair).join(",")}`;
   const [zero, ...others] = blank ? choices : [null, ...choices];
   const sum = {
@@ -90,11 +84,12 @@ function homomorphicHolds(y, { min, max, blank }, context, { choices, individual
     beta: others.reduce((total, { beta }) => total.add(beta), ONE),
   };
   const values = Array.from({ length: max - min + 1 }, (_, i) => minus(sum, min + i));
-  if (!blank) {
-    return disjunctionHolds(`prove|${full}|${pointText(sum.alpha)},${pointText(sum.beta)}`, y, values, overall);
-  }
-  return (
-    disjunctionHolds(`bproof1|${full}`, y, [minus(zero, 1), ...values], overall) &&
-    disjunctionHolds(`bproof0|${full}`, y, [minus(zero, 0), minus(sum, 0)], blankProof)
-  );
+  saying("the number of choices is not proven to be permitted", () => {
+    if (blank) {
+      checkDisjunction(`bproof1|${full}`, y, [minus(zero, 1), ...values], overall);
+      checkDisjunction(`bproof0|${full}`, y, [minus(zero, 0), minus(sum, 0)], blankProof);
+    } else {
+      checkDisjunction(`prove|${full}|${pointText(sum.alpha)},${pointText(sum.beta)}`, y, values, overall);
+    }
+  });
 }

@@ -1,4 +1,5 @@
-// The messages of v1 that key-holders read and write: exact text in, checked values out, and the other way round.
+// What key-holders write, and the messages of the key ceremony: exact text in, checked values out, and the other way round.
+// What archives hold is read by reading.js.
 //
 // A text must be the one accepted form of its content; every object has exactly the fields named here, in this order.
 
@@ -96,62 +97,4 @@ export function vinput(value) {
   const secrets = list(value.secrets, (one) => one);
   check(secrets.every(isText), "the input of step 5 is not well formed");
   return { polynomial: value.polynomial, secrets, coefexps: list(value.coefexps, signedMsg), signatures: list(value.signatures, proof) };
-}
-
-// --- the tally
-
-export function encryptedTally(value, decode = parsePoint) {
-  return list(value, (row) => list(row, (one) => ciphertext(one, decode)));
-}
-
-export const encryptedTallyText = (rows) => write(rows.map((row) => row.map(ciphertextJson)));
-
-export function sizedTally(value) {
-  check(
-    hasKeys(value, "num_tallied", "total_weight", "encrypted_tally") && isCount(value.num_tallied) && isCount(value.total_weight) && isHash(value.encrypted_tally),
-    "the tally's size is not well formed",
-  );
-  return value;
-}
-
-export function owned(value) {
-  check(hasKeys(value, "owner", "payload") && isCount(value.owner) && isHash(value.payload), "an owner's message is not well formed");
-  return value;
-}
-
-function shuffleProof(value, decode) {
-  const [t, s, c, cHat] = list(value, (one) => one, 4);
-  const [t1, t2, t3, t4, tHat] = list(t, (one) => one, 5);
-  const [s1, s2, s3, s4, sHat, sPrime] = list(s, (one) => one, 6);
-  return {
-    t: [decode(t1), decode(t2), decode(t3), list(t4, decode, 2), list(tHat, decode)],
-    s: [scalar(s1), scalar(s2), scalar(s3), scalar(s4), list(sHat, scalar), list(sPrime, scalar)],
-    c: list(c, decode),
-    cHat: list(cHat, decode),
-    text: { t, c, cHat },
-  };
-}
-
-export function shuffle(value, decode = parsePoint) {
-  check(hasKeys(value, "ciphertexts", "proofs"), "a shuffle has the wrong fields");
-  return { ciphertexts: encryptedTally(value.ciphertexts, decode), proofs: list(value.proofs, (one) => shuffleProof(one, decode)) };
-}
-
-export function partialDecryption(value, decode = parsePoint) {
-  check(hasKeys(value, "decryption_factors", "decryption_proofs"), "a partial decryption has the wrong fields");
-  return {
-    factors: list(value.decryption_factors, (row) => list(row, decode)),
-    factorTexts: value.decryption_factors,
-    proofs: list(value.decryption_proofs, (row) => list(row, proof)),
-  };
-}
-
-export function companion(value) {
-  check(!isObject(value) || value.version === 1, "only version 1 of the companion proofs is supported");
-  check(
-    hasKeys(value, "version", "election", "fingerprint", "owner", "partial_decryption", "proofs") &&
-      isText(value.election) && isText(value.fingerprint) && isCount(value.owner) && isHash(value.partial_decryption),
-    "companion proofs are not well formed",
-  );
-  return { ...value, proofs: list(value.proofs, (row) => list(row, proof)) };
 }

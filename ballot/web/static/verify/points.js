@@ -47,12 +47,12 @@ export class Membership {
   decode(text) {
     const known = this.#known.get(text);
     if (known !== undefined) return known;
-    if (typeof text !== "string" || !POINT.test(text)) throw new MalformedError("a group element has 64 lower-case digits");
+    if (typeof text !== "string" || !POINT.test(text)) throw new MalformedError("a group element must be 64 lower-case hexadecimal digits");
     let point;
     try {
       point = Point.fromBytes(fromHex(text).reverse(), false); // strict RFC 8032: y < p, no negative zero
     } catch {
-      throw new MalformedError("not a point of the curve");
+      throw new MalformedError("not a canonical element of the prime-order group");
     }
     this.#known.set(text, point);
     this.#points.push(point);
@@ -64,7 +64,7 @@ export class Membership {
     const points = this.#points;
     this.#points = [];
     const holds = points.length <= FEW ? points.every((point) => point.isTorsionFree()) : subsetsHold(points);
-    if (!holds) throw new MalformedError("not an element of the prime-order group");
+    if (!holds) throw new MalformedError("not a canonical element of the prime-order group");
   }
 
   /** Forget the texts, of which no more copies will come. */

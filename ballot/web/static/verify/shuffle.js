@@ -130,34 +130,42 @@ export function shuffleTally(election, rows, rng, progress) {
 class OneProduct {
   #rng;
   #exponents = new Map();
+  #equations = [];
 
   constructor(rng) {
     this.#rng = rng;
   }
 
-  equation(points, exponents) {
+  equation(name, points, exponents) {
     const weight = this.#rng.scalar();
     points.forEach((point, i) => this.#exponents.set(point, modQ((this.#exponents.get(point) ?? 0n) + weight * exponents[i])));
+    this.#equations.push({ name, points, exponents });
   }
 
   holds() {
     return powerProduct([...this.#exponents.keys()], [...this.#exponents.values()]).is0();
   }
+
+  /** The names of the equations that do not hold. */
+  failed() {
+    const wrong = this.#equations.filter(({ points, exponents }) => !powerProduct(points, exponents).is0());
+    return [...new Set(wrong.map(({ name }) => name))];
+  }
 }
 
 /** Check one key-holder's parsed shuffle of `rows` (table 7). Throws VerificationError that blames `owner`. */
 export function checkShuffle(election, rows, shuffle, owner, rng) {
-  const blame = `trustee ${owner}`;
-  const wrong = (what) => new VerificationError(`key-holder ${owner}: ${what}`, blame);
+  const wrong = (what) => new VerificationError(what, `trustee ${owner}`);
   if (rows.length === 0 || shuffle.ciphertexts.length !== rows.length || shuffle.proofs.length !== rows.length) {
     throw wrong("a shuffle does not have one list of ciphertexts and one proof per ranked question");
   }
-  const one = new OneProduct(rng);
   rows.forEach((e, row) => {
-    const proof = shuffle.proofs[row];
-    if (!gather(one, proof, e, shuffle.ciphertexts[row], election)) throw wrong("a shuffle or its proof has another length than the ciphertexts it starts from");
+    const one = new OneProduct(rng);
+    if (!gather(one, shuffle.proofs[row], e, shuffle.ciphertexts[row], election)) {
+      throw wrong("a shuffle or its proof has another length than the ciphertexts it starts from");
+    }
+    if (!one.holds()) throw wrong(`the proof of a shuffle does not hold (equation ${one.failed().join(", ")})`);
   });
-  if (!one.holds()) throw wrong("the proof of a shuffle does not hold");
 }
 
 function gather(one, { t, s, c, cHat, text }, e, ePrime, { publicKey, fingerprint }) {
@@ -174,11 +182,11 @@ function gather(one, { t, s, c, cHat, text }, e, ePrime, { publicKey, fingerprin
   const minus = c.map(() => -x);
   const minusU = u.map((value) => -x * value);
   const product_ = u.reduce((total, value) => modQ(total * value), 1n);
-  one.equation([t1, ...c, ...generators, G], [-1n, ...minus, ...generators.map(() => x), s1]);
-  one.equation([t2, cHat[n - 1], h, G], [-1n, -x, x * product_, s2]);
-  one.equation([t3, ...c, G, ...generators], [-1n, ...minusU, s3, ...sPrime]);
-  one.equation([t41, ...e.map(({ beta }) => beta), publicKey, ...ePrime.map(({ beta }) => beta)], [-1n, ...minusU, -s4, ...sPrime]);
-  one.equation([t42, ...e.map(({ alpha }) => alpha), G, ...ePrime.map(({ alpha }) => alpha)], [-1n, ...minusU, -s4, ...sPrime]);
-  tHat.forEach((point, i) => one.equation([point, cHat[i], G, i === 0 ? h : cHat[i - 1]], [-1n, -x, sHat[i], sPrime[i]]));
+  one.equation("t1", [t1, ...c, ...generators, G], [-1n, ...minus, ...generators.map(() => x), s1]);
+  one.equation("t2", [t2, cHat[n - 1], h, G], [-1n, -x, x * product_, s2]);
+  one.equation("t3", [t3, ...c, G, ...generators], [-1n, ...minusU, s3, ...sPrime]);
+  one.equation("t4.1", [t41, ...e.map(({ beta }) => beta), publicKey, ...ePrime.map(({ beta }) => beta)], [-1n, ...minusU, -s4, ...sPrime]);
+  one.equation("t4.2", [t42, ...e.map(({ alpha }) => alpha), G, ...ePrime.map(({ alpha }) => alpha)], [-1n, ...minusU, -s4, ...sPrime]);
+  tHat.forEach((point, i) => one.equation("t̂", [point, cHat[i], G, i === 0 ? h : cHat[i - 1]], [-1n, -x, sHat[i], sPrime[i]]));
   return true;
 }

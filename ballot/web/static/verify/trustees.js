@@ -6,7 +6,7 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { fromHex, MalformedError, toHex, utf8 } from "../booth/bytes.js";
 import { G, GROUP_NAME, modQ, over, parsePoint, pointText, power, times } from "../booth/group.js";
 import { hashToScalar } from "../booth/hash.js";
-import { check, hasKeys, isCount, isText, key, list, proof, proofJson, publicKey, read, scalar, signedMsg, signedMsgJson, vinput, write } from "./messages.js";
+import { check, hasKeys, isCount, isText, key, list, proofJson, read, scalar, signedMsg, signedMsgJson, vinput, write } from "./messages.js";
 import { product, publicPower } from "./points.js";
 import { VerificationError } from "./errors.js";
 import { exponentHolds, proveExponent } from "./proving.js";
@@ -133,7 +133,7 @@ export function makeCertificate(keys, { index, threshold, size }, rng) {
 }
 
 function checkNumbers(threshold, size) {
-  check(isCount(threshold) && isCount(size) && 1 <= threshold && threshold <= size && size <= MAX_GROUP, "a group's threshold or size is out of range");
+  check(isCount(threshold) && isCount(size) && 1 <= threshold && threshold <= size && size <= MAX_GROUP, `a group's threshold must be from 1 to its size, and its size at most ${MAX_GROUP}`);
 }
 
 export function checkCertificate(certificate, { index, threshold, size }) {
@@ -273,14 +273,20 @@ export async function openDecryptionKey(keys, voutputText) {
   return scalar(inner.decryption_key);
 }
 
-/** 4.6.7 and 4.7: the group's published parameters hold; its sub-key and its members' keys, in order. */
-function checkThresholdParameters(json, firstOwner) {
-  check(hasKeys(json, "threshold", "certs", "coefexps", "signatures", "verification_keys") && isCount(json.threshold), "a threshold group has the wrong fields");
-  const certificates = list(json.certs, signedMsg);
-  const size = certificates.length;
-  const [coefexps, signatures, keys] = [list(json.coefexps, signedMsg, size), list(json.signatures, proof, size), list(json.verification_keys, publicKey, size)];
-  const bodies = checkCertificates(certificates, json.threshold);
-  const all = bodies.map((body, at) => checkCoefexps(certificates, body, at + 1, coefexps[at], signatures[at]));
+/** 4.6.7: the group's published parameters hold; its sub-key and its members' keys, in order. */
+function checkThresholdParameters({ threshold, certs, coefexps, signatures, verification_keys: keys }, firstOwner) {
+  check([coefexps, signatures, keys].every((one) => one.length === certs.length), "a threshold group's lists have different lengths");
+  check(certs.length > 0 && certs.length <= MAX_GROUP, `a group has from 1 to ${MAX_GROUP} certificates`);
+  let bodies;
+  let all;
+  try {
+    bodies = checkCertificates(certs, threshold);
+    all = bodies.map((body, at) => checkCoefexps(certs, body, at + 1, coefexps[at], signatures[at]));
+  } catch (error) {
+    // The blame is on a place in the group, so far.
+    if (error instanceof VerificationError && error.blame !== null) error.blame = blaming(Number(error.blame.split(" ")[1]) + firstOwner - 1);
+    throw error;
+  }
   keys.forEach((one, at) => {
     const owner = firstOwner + at;
     const expected = product(all.map((points) => evaluateInExponent(points, BigInt(at + 1))));
@@ -292,38 +298,46 @@ function checkThresholdParameters(json, firstOwner) {
   return { subKey: product(all.map(([first]) => first)), keys };
 }
 
-/** All key-holders of an election: its key, each owner's key in order, and how many of which owners are needed. */
-export function checkTrustees(text) {
-  const items = read(text);
-  check(Array.isArray(items) && items.length > 0, "an election needs at least one key-holder");
+/**
+ * All key-holders of an election (4.7), as reading.js gives them: its key, each owner's key in order, and the groups, each
+ * with its owners, how many of them are needed, and its threshold (null for a single key).
+ */
+export function checkTrustees(items) {
+  check(items.length > 0, "an election needs at least one trustee");
   const keys = [];
   const groups = [];
   const parts = [];
-  for (const item of items) {
-    check(Array.isArray(item) && item.length === 2 && ["Single", "Pedersen"].includes(item[0]), "key-holders of an unknown kind");
+  for (const { kind, key: single, parameters } of items) {
     const first = keys.length + 1;
-    if (item[0] === "Single") {
-      const one = publicKey(item[1]);
-      checkPublicKey(one, first);
-      keys.push(one.publicKey);
-      parts.push(one.publicKey);
-      groups.push({ needed: 1, owners: [first] });
+    if (kind === "Single") {
+      checkPublicKey(single, first);
+      // v1's proof names nobody, so a copied key carries a proof that holds.
+      if (keys.some((one) => one.equals(single.publicKey))) throw new VerificationError(`key-holder ${first} shows another holder's key as their own`, blaming(first));
+      keys.push(single.publicKey);
+      parts.push(single.publicKey);
+      groups.push({ needed: 1, threshold: null, owners: [first] });
     } else {
-      const { subKey, keys: members } = checkThresholdParameters(item[1], first);
+      const { subKey, keys: members } = checkThresholdParameters(parameters, first);
       keys.push(...members.map((one) => one.publicKey));
       parts.push(subKey);
-      groups.push({ needed: item[1].threshold, owners: members.map((_, at) => first + at) });
+      groups.push({ needed: parameters.threshold, threshold: parameters.threshold, owners: members.map((_, at) => first + at) });
     }
   }
+  const publicKey = product(parts);
+  if (publicKey.is0()) throw new VerificationError("the trustees' keys cancel each other out");
   const texts = keys.map(pointText);
   if (new Set(texts).size !== keys.length) throw new VerificationError("two key-holders have the same key");
-  const publicKey_ = product(parts);
-  if (publicKey_.is0()) throw new VerificationError("the key-holders' keys cancel each other out");
-  return { publicKey: publicKey_, keys, texts, groups };
+  return { publicKey, keys, texts, groups };
 }
 
-/** Whether these owners, a Set, are enough to have shuffled, or to open. */
-export const areEnough = (groups, owners) => groups.every(({ needed, owners: members }) => members.filter((one) => owners.has(one)).length >= needed);
+/** In words, what these owners, a Set, lack to open (or, for shuffles, to have mixed) the ballots; empty: nothing. */
+export function missing(groups, owners) {
+  return groups.flatMap(({ needed, threshold, owners: members }) => {
+    const lacking = needed - members.filter((one) => owners.has(one)).length;
+    if (lacking <= 0) return [];
+    return threshold === null ? [`key-holder ${members[0]}`] : [`${lacking} more of key-holders ${members[0]} to ${members[members.length - 1]}`];
+  });
+}
 
 export const readCertificates = (texts) => list(texts, (text) => signedMsg(read(text)));
 export const readVinput = (text) => vinput(read(text));
