@@ -22,25 +22,29 @@ LIFE: Final = timedelta(days=2)
 
 
 class Need(StrEnum):
-    """The acts that need two people. The subject is an election's uuid, or a member's handle for the last two."""
+    """The acts that need two people. The subject is an election's uuid, or a member's handle for the last three."""
 
     LOCK = "lock"
+    OPEN = "open"
     CLOSE_EARLY = "close early"
     POSTPONE = "close later"
     VOID = "void"
     PUBLISH = "publish"
     REISSUE = "reissue"
     WITHDRAW = "withdraw"
+    CARD = "paper card"
 
 
 _RIGHT: Final[Mapping[Need, Move]] = {
     Need.LOCK: Move.LOCK,
+    Need.OPEN: Move.OPEN,
     Need.CLOSE_EARLY: Move.CLOSE,
     Need.POSTPONE: Move.CLOSE,
     Need.VOID: Move.VOID,
     Need.PUBLISH: Move.PUBLISH,
     Need.REISSUE: Move.HELP_MEMBER,
     Need.WITHDRAW: Move.HELP_MEMBER,
+    Need.CARD: Move.HELP_MEMBER,
 }
 
 
@@ -149,4 +153,4 @@ def find(
 
 def _public(need: Need, subject: str) -> str | None:
     """The election for the journal; a member's handle stays out of it."""
-    return None if need in {Need.REISSUE, Need.WITHDRAW} else subject
+    return None if need in {Need.REISSUE, Need.WITHDRAW, Need.CARD} else subject

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from math import perm
 from typing import Any, Final
 
@@ -115,6 +116,30 @@ def change_election(session: Session, election_uuid: str, draft: ElectionDraft, 
     session.add(election)
     append(session, election.meeting_id, Act.ELECTION_CHANGED, actor, now, election=election_uuid, details={"name": election.name})
     return election
+
+
+def copy_election(
+    session: Session,
+    election_uuid: str,
+    actor: Actor,
+    now: datetime,
+    *,
+    opens_at: datetime,
+    closes_at: datetime,
+    practice: bool = False,
+    into: str = "",
+) -> Election:
+    """A new draft that asks the same under the same rules, in the same meeting or another; its key-holders are still to be named.
+
+    Raises: as `make_election`.
+    """
+    source = election_of(session, election_uuid)
+    draft = replace(draft_of(source), opens_at=opens_at, closes_at=closes_at, practice=practice)
+    draft = replace(draft, minimum_ballots=1 if practice else max(draft.minimum_ballots, MINIMUM_BALLOTS))
+    made = make_election(session, into or source.meeting_id, draft, actor, now)
+    made.copy_of = source.uuid
+    session.add(made)
+    return made
 
 
 def draft_of(election: Election) -> ElectionDraft:
@@ -391,20 +416,60 @@ def _declared(description: str, draft: ElectionDraft, commitment: str) -> str:
     return join_description(description, declarations)
 
 
-def open_voting(session: Session, election_uuid: str, actor: Actor, now: datetime) -> Election:
+def open_voting(
+    session: Session, election_uuid: str, actor: Actor, now: datetime, *, reason: str = "", approval: str | None = None
+) -> Election:
     """Ballots are accepted from now on, or from the announced hour if that is still to come.
 
-    Raises: NotAllowedError, NotFoundError, PreconditionError: not locked, or the close has passed.
+    It waits for a practice of the same questions to be finished, or for the public reason why there is none, and for a second
+    person (`Need.OPEN`). A practice election waits for neither.
+
+    Raises:
+        NotAllowedError, NotFoundError, ApprovalNeededError.
+        PreconditionError: not locked, the close has passed, or neither a practice nor a reason.
     """
     require(actor, Move.OPEN)
     head = _head_first(session, election_uuid)
     election = in_state(session, election_uuid, ElectionState.LOCKED)
     if election.closes_at <= now:
         raise PreconditionError("The close has passed already.")
+    practised = election.practice or rehearsal(session, election) is Rehearsal.FINISHED
+    if not practised and not reason.strip():
+        raise PreconditionError("No practice of this ballot is finished. Finish one, or write why you open without; members will read it.")
+    second = approvals.use(session, election.meeting_id, Need.OPEN, election_uuid, actor, approval, now, practice=election.practice)
     election.state = ElectionState.OPEN
     session.add(election)
-    append(session, election.meeting_id, Act.OPENED, actor, now, election=election_uuid, details={"head": head.hash if head else ""})
+    if not practised:
+        details = {"reason": reason.strip()}
+        append(session, election.meeting_id, Act.PRACTICE_SKIPPED, actor, now, second=second, election=election_uuid, details=details)
+    details = {"head": head.hash if head else ""}
+    append(session, election.meeting_id, Act.OPENED, actor, now, second=second, election=election_uuid, details=details)
     return election
+
+
+class Rehearsal(StrEnum):
+    """How the practice of an election stands. "changed" means that its questions or rules are others than those practised."""
+
+    NONE = "none"
+    UNDER_WAY = "under way"
+    CHANGED = "changed"
+    FINISHED = "finished"
+
+
+def rehearsal(session: Session, election: Election) -> Rehearsal:
+    """How the practice of this election stands; finished means that the result of a copy with the same questions was published."""
+    copies = session.exec(select(Election).where(Election.copy_of == election.uuid, col(Election.practice).is_(True))).all()
+    published = [copy for copy in copies if copy.state is ElectionState.PUBLISHED]
+    if any(_practised(copy, election) for copy in published):
+        return Rehearsal.FINISHED
+    if any(copy.state not in {ElectionState.PUBLISHED, ElectionState.VOID} for copy in copies):
+        return Rehearsal.UNDER_WAY
+    return Rehearsal.CHANGED if published else Rehearsal.NONE
+
+
+def _practised(copy: Election, election: Election) -> bool:
+    """Whether both ask the same, under the same rules."""
+    return copy.replace == election.replace and all(copy.config[part] == election.config[part] for part in ("questions", "rules"))
 
 
 def close(

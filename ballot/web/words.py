@@ -52,12 +52,14 @@ ROLE = {
 
 NEED = {
     "lock": "Lock the ballot",
+    "open": "Open voting",
     "close early": "Close voting early",
     "void": "Declare the ballot void",
     "close later": "Close voting later",
     "publish": "Publish the result",
     "reissue": "Send a member a new link",
     "withdraw": "Cancel a member’s link",
+    "paper card": "Make a paper card for a member",
 }
 
 

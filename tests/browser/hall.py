@@ -103,7 +103,7 @@ class Meeting:
     def open(self, *uuids: str) -> None:
         with self.hall.database.write() as db:
             for uuid in uuids or self.uuids:
-                lifecycle.open_voting(db, uuid, OFFICER, self.hall.now)
+                lifecycle.open_voting(db, uuid, OFFICER, self.hall.now, reason="The same was asked last month.")
 
     def lock_and_open(self) -> Meeting:
         self.lock()

@@ -35,8 +35,7 @@ def fill(database: Database) -> dict[str, object]:
     meeting = world.meeting(members=6)
     finished, open_one = world.election(meeting), world.election(meeting, questions=[MOTION])
     world.lock(open_one)
-    with database.write() as session:
-        lifecycle.open_voting(session, open_one, OFFICER, world.now)
+    world.open_voting(open_one)
     world.open(finished)
     members = world.members(meeting)
     for entry in members[:5]:

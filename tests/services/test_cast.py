@@ -121,8 +121,7 @@ def test_too_early(world: World) -> None:
         board.cast(world.database, world.keys, uuid, world.token(entry), b"{}", world.now)
     world.lock(uuid)
     refused(world, uuid, entry, world.ballot(uuid, entry), NotOpenError)
-    with world.database.write() as session:
-        lifecycle.open_voting(session, uuid, OFFICER, world.now)
+    world.open_voting(uuid)
     refused(world, uuid, entry, world.ballot(uuid, entry), NotOpenError)
     world.clock.moment = OPENS
     assert 1 == cast(world, uuid, entry, world.ballot(uuid, entry)).height

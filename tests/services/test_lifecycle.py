@@ -293,8 +293,7 @@ def test_opening_and_closing_are_separate_acts_in_order(world: World) -> None:
     world.lock(uuid)
     with pytest.raises(PreconditionError, match="locked"):
         lifecycle.close(world.database, uuid, OFFICER, CLOSES)
-    with world.database.write() as session:
-        lifecycle.open_voting(session, uuid, OFFICER, world.now)
+    world.open_voting(uuid)
     with world.database.write() as session, pytest.raises(PreconditionError, match="open"):
         lifecycle.open_voting(session, uuid, OFFICER, world.now)
     lifecycle.close(world.database, uuid, OFFICER, CLOSES)

@@ -32,6 +32,7 @@ CLOSES = NOW + timedelta(days=8)
 OFFICER = Actor("f00d", "returning-officer")
 SECOND = Actor("beef", "deputy")
 SECRETARY = Actor("cafe", "membership-secretary")
+NO_PRACTICE = "The same questions were asked last month."
 
 MOTION = QuestionH(answers=("For", "Against"), min=1, max=1, question="Motion 1: affiliate", blank=True)
 COMMITTEE = QuestionNH(answers=("Ada", "Ben", "Cal", "Re-open nominations"), question="Committee")
@@ -143,11 +144,18 @@ class World:
         approval = None if election.practice else self.agreed(election.meeting_id, Need.LOCK, uuid)
         return lifecycle.lock(self.database, self.keys, uuid, OFFICER, self.now, approval=approval)
 
+    def open_voting(self, uuid: str) -> None:
+        """Opened without a practice, for a reason, with a second person's agreement where that is needed."""
+        with self.database.read() as session:
+            election = lifecycle.election_of(session, uuid)
+        approval = None if election.practice else self.agreed(election.meeting_id, Need.OPEN, uuid)
+        with self.database.write() as session:
+            lifecycle.open_voting(session, uuid, OFFICER, self.now, reason=NO_PRACTICE, approval=approval)
+
     def open(self, uuid: str) -> None:
         """Locked, opened, and the hour has come."""
         self.lock(uuid)
-        with self.database.write() as session:
-            lifecycle.open_voting(session, uuid, OFFICER, self.now)
+        self.open_voting(uuid)
         self.clock.moment = OPENS + timedelta(hours=1)
 
     def link(self, entry: RollEntry) -> registrar.Link:

@@ -18,7 +18,7 @@ from ballot.services import board, invitations, lifecycle, registrar
 from ballot.services.clock import FixedClock
 from ballot.services.lifecycle import ElectionDraft
 from ballot.web.build import build
-from tests.services.world import MOTION, OFFICER, SECRETARY, World
+from tests.services.world import MOTION, NO_PRACTICE, OFFICER, SECRETARY, World
 
 SCREEN = {"X-Ballot": "1", "Origin": "https://vote.example.org"}
 
@@ -39,7 +39,7 @@ class Booth:
 
     def open(self) -> None:
         with self.site.database.write() as db:
-            lifecycle.open_voting(db, self.uuid, OFFICER, self.clock.now())
+            lifecycle.open_voting(db, self.uuid, OFFICER, self.clock.now(), reason=NO_PRACTICE)
 
     def token(self, entry: RollEntry) -> str:
         with self.site.database.read() as db:

@@ -40,7 +40,7 @@ TABLE = (
     (
         {RO, DEP, MS, OBS},
         """officer.my_ballots officer.one_meeting officer.one_election officer.questions officer.key_holders officer.tally_page
-        officer.account officer.new_recovery_codes""",
+        officer.account officer.new_recovery_codes officer.practice_page""",
     ),
     # who runs a ballot
     (
@@ -48,7 +48,7 @@ TABLE = (
         """officer.new_meeting officer.make_meeting officer.choose_kind officer.new_election officer.make_election officer.edit_details
         officer.save_details officer.new_question officer.add_question officer.edit_question officer.save_question
         officer.remove_question officer.name_key_holders officer.new_link officer.act_page officer.do_act
-        officer.later_page officer.close_later officer.begin_tally
+        officer.later_page officer.close_later officer.begin_tally officer.make_practice
         officer.open_practice officer.record_lot officer.record_withdrawal officer.send_page officer.send officer.remind""",
     ),
     # who sees members' names

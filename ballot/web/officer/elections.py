@@ -17,7 +17,7 @@ from ballot.models import Election, ElectionState, Meeting, Roll, Trustee
 from ballot.protocol.messages import MAX_CHOICES_RANKED, Question, QuestionNH
 from ballot.services import board, invitations, lifecycle, registrar, roll, trustees
 from ballot.services.clock import spoken
-from ballot.services.lifecycle import ElectionDraft
+from ballot.services.lifecycle import ElectionDraft, Rehearsal
 from ballot.services.trustees import Person
 from ballot.web import site
 from ballot.web.access import CONDUCT, OFFICERS, open_to
@@ -437,6 +437,7 @@ def tasks_of(db: Session, election: Election, now: datetime) -> tuple[list[Task]
         Task("Who can vote", *(done if frozen else open_), section(election.config["electorate"]), f"{there}/roll"),
         Task("Key-holders", *(open_ if unready else done), unready, f"{here}/trustees"),
         *_codes_task(db, election, there),
+        *_practice_task(db, election, there),
         Task("Lock the ballot", *after(ElectionState.LOCKED, ready=not obstacles), lock_words, f"{here}/lock" if draft else ""),
         Task("Send the voting e-mails", *sent, "One e-mail a member for the whole meeting", f"{there}/send"),
         Task("Open voting", *after(ElectionState.OPEN, ready=state is _LOCKED), "", f"{here}/open" if state is _LOCKED else ""),
@@ -456,6 +457,23 @@ def _codes_task(db: Session, election: Election, there: str) -> list[Task]:
     here = registrar.public_credentials(db, election.uuid).entries
     status = ("Done", "") if here else ("To do", "wait")
     return [Task("Voting codes", *status, "Made by the membership secretary on another computer", f"{there}/registrar")]
+
+
+def _practice_task(db: Session, election: Election, there: str) -> list[Task]:
+    """A practice is the next thing to do until the lock; after it, voting is opened with a reason where there was none."""
+    if election.practice:
+        return []
+    match lifecycle.rehearsal(db, election):
+        case Rehearsal.FINISHED:
+            status, words = ("Done", ""), "Every step was practised with these questions"
+        case Rehearsal.UNDER_WAY:
+            status, words = ("Under way", "wait"), "Opening waits for it, or for a written reason"
+        case standing:
+            before = election.state is ElectionState.DRAFT
+            status = ("To do", "wait") if before else ("Not done", "none")
+            changed = "The questions were changed after the practice. " if standing is Rehearsal.CHANGED else ""
+            words = f"{changed}Opening waits for it, or for a written reason" if before else f"{changed}"
+    return [Task("Practice", *status, words, f"{there}/practice")]
 
 
 def when_words(election: Election) -> str:

@@ -26,7 +26,7 @@ from ballot.services.approvals import Need
 from ballot.services.clock import spoken
 from ballot.services.jobs import Kind
 from ballot.services.journal import Actor
-from ballot.services.lifecycle import ElectionDraft
+from ballot.services.lifecycle import ElectionDraft, Rehearsal
 from ballot.web import site
 from ballot.web.access import CONDUCT, KEEP_ROLL, OFFICERS, open_to
 from ballot.web.forms import clock_time, day, lines_of, moment_of, text
@@ -56,9 +56,9 @@ def _lock(uuid: str, who: Actor, _now: datetime, _reason: str, approval: str | N
     jobs.do(uuid, Kind.LOCK, who, approval, tools())
 
 
-def _open(uuid: str, who: Actor, now: datetime, _reason: str, _approval: str | None) -> None:
+def _open(uuid: str, who: Actor, now: datetime, reason: str, approval: str | None) -> None:
     with site().database.write() as db:
-        lifecycle.open_voting(db, uuid, who, now)
+        lifecycle.open_voting(db, uuid, who, now, reason=reason, approval=approval)
 
 
 def _close(uuid: str, who: Actor, now: datetime, reason: str, approval: str | None) -> None:
@@ -82,10 +82,15 @@ def _early(election: Election, now: datetime) -> bool:
     return now < election.closes_at
 
 
+def _not_practised(election: Election, _now: datetime) -> bool:
+    with site().database.read() as db:
+        return not election.practice and lifecycle.rehearsal(db, election) is not Rehearsal.FINISHED
+
+
 _S = ElectionState
 ACTS = {
     "lock": Act("Lock the ballot", "Lock it", frozenset({_S.DRAFT}), _lock, need=lambda _e, _n: Need.LOCK),
-    "open": Act("Open voting", "Open voting", frozenset({_S.LOCKED}), _open),
+    "open": Act("Open voting", "Open voting", frozenset({_S.LOCKED}), _open, need=lambda _e, _n: Need.OPEN, reason=_not_practised),
     "close": Act(
         "Close voting",
         "Close voting",
@@ -167,10 +172,10 @@ def _page(db: Session, uuid: str, word: str, form: ActForm) -> str:
     takes_reason = act.reason(election, now)
     if takes_reason and form.reason.data is None and second.approval is not None:
         form.reason.data = second.approval.reason
-    more: dict[str, Any] = {}
+    more: dict[str, Any] = {"rehearsal": str(lifecycle.rehearsal(db, election))}
     if word == "lock":
         roll_row = db.get(Roll, meeting.id)
-        more = {
+        more |= {
             "warnings": lifecycle.warnings(db, uuid) if roll_row is not None else [],
             "obstacles": lifecycle.obstacles(db, uuid, now) if election.state is ElectionState.DRAFT else [],
             "voters": len(registrar.electorate(db, election)) if roll_row is not None else 0,
