@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from ballot.errors import BallotError
 from ballot.protocol.archive import Entry, read_archive
 from ballot.protocol.declarations import split_description
-from ballot.protocol.messages import Election, Event, PublicCredentials, Result, SetupData, SizedEncryptedTally
+from ballot.protocol.messages import Election, Event, PublicCredentials, Result, SetupData, SizedEncryptedTally, loads
 from ballot.protocol.receipts import Receipt, check_receipt, tracker_of_hash
 from ballot.recount import Acts, count_election, results_file
 from ballot.verifier.report import Outcome
@@ -718,7 +718,7 @@ def lost_elections(history: History, known: Iterable[str]) -> list[Violation]:
 
 def read_receipts(lines: Iterable[bytes]) -> tuple[Receipt, ...]:
     """A history of shown receipts, one JSON object a line. Raises: MalformedError."""
-    return tuple(Receipt.parse(line.strip()) for line in lines if line.strip())
+    return tuple(Receipt.from_json(loads(line)) for line in lines if line.strip())
 
 
 def to_json(found: Sequence[Violation], looked_at: Mapping[str, Any]) -> dict[str, Any]:

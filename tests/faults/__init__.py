@@ -1,0 +1,1 @@
+"""Faults made on purpose: real processes, real kills, real full disks. `python -m tests.faults` runs the full counts."""
