@@ -283,7 +283,7 @@ _ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "email": ("email", "e-mail", "email address", "e-mail address", "mail", "email 1", "primary email", "contact email"),
     "name": ("name", "full name", "member", "member name", "display name"),
     "first_name": ("first name", "firstname", "forename", "forenames", "given name", "given names", "first names"),
-    "last_name": ("last name", "lastname", "surname", "family name"),
+    "last_name": ("last name", "lastname", "surname", "surnames", "family name", "last names"),
     "number": (
         *("member number", "membership number", "membership no", "member no", "number", "id", "member id", "membership id", "no"),
         *("membership ref", "member ref", "reference", "ref"),
@@ -315,7 +315,7 @@ ATTRIBUTES: Final = tuple(_ALIASES)
 
 def guesses(headings: Iterable[str], table_: Table | None = None) -> dict[str, str]:
     """What each attribute's heading probably is, "" where none is like it; a column full of addresses is the one for e-mail."""
-    plain = {re.sub(r"[\s_.]+", " ", heading).strip(" :*").casefold(): heading for heading in reversed(tuple(headings))}
+    plain = {re.sub(r"[\s_.]+|\(.*?\)", " ", heading).strip(" :*").casefold(): heading for heading in reversed(tuple(headings))}
     found = {attribute: next((plain[alias] for alias in aliases if alias in plain), "") for attribute, aliases in _ALIASES.items()}
     if not found["email"] and table_ is not None:
         sample = table_.rows[:200]
