@@ -13,10 +13,10 @@ from ballot.errors import MalformedError
 from ballot.models import Cast, Election, ElectionState, Meeting
 from ballot.protocol.receipts import hash_of_tracker
 from ballot.services import board
-from ballot.web import build, site
+from ballot.web import build, languages, site
 from ballot.web.access import Role, open_to
 from ballot.web.booth import bp
-from ballot.web.booth.texts import ENGLISH
+from ballot.web.booth.texts import catalogue, pages
 
 SHOWN_AFTER: Final = timedelta(days=60)  # for so long after its close a meeting stays in the booth
 
@@ -45,17 +45,27 @@ def current_meetings(db: Session) -> list[tuple[Meeting, list[Election]]]:
 @open_to(Role.PUBLIC)
 def vote() -> str:
     """The frame of the booth. It is the same for everybody: what is secret in a link never comes here."""
-    bundles = build.read_manifest()
+    bundles, language = build.read_manifest(), languages.choose()
     with site().database.read() as db:
         meetings = [meeting for meeting, _ in current_meetings(db)]
-    return render_template("booth/vote.html", t=ENGLISH, bundles=bundles, meetings=meetings, contact=contact())
+    return render_template(
+        "booth/vote.html",
+        t=pages(language),
+        language=language,
+        catalogue=catalogue(),
+        bundles=bundles,
+        meetings=meetings,
+        contact=contact(),
+    )
 
 
 @bp.get("/vote/finished")
 @open_to(Role.PUBLIC)
 def finished() -> str:
     """What a shared device shows after the member has finished."""
-    return render_template("booth/finished.html", t=ENGLISH["finished"])
+    language = languages.choose()
+    words = pages(language)
+    return render_template("booth/finished.html", t=words["finished"], check=words["check"], language=language)
 
 
 @dataclass(frozen=True)
@@ -78,6 +88,8 @@ def find_code(db: Session, code: str) -> Found | None:
 @open_to(Role.PUBLIC)
 def check() -> str | tuple[str, int]:
     """Whether a receipt code is in a ballot box. A code after '#' is put into the field by the browser."""
+    language = languages.choose()
+    words = pages(language)
     code = "".join(request.args.get("code", "").split())
     found, error = None, ""
     if "code" in request.args:
@@ -85,8 +97,16 @@ def check() -> str | tuple[str, int]:
             with site().database.read() as db:
                 found = find_code(db, code)
         except MalformedError:
-            error = str(ENGLISH["check"]["malformed"])  # type: ignore[index]
+            error = str(words["check"]["malformed"])
     page = render_template(
-        "booth/check.html", t=ENGLISH["check"], bundles=build.read_manifest(), code=code, found=found, error=error, contact=contact()
+        "booth/check.html",
+        t=words["check"],
+        all=words,
+        language=language,
+        bundles=build.read_manifest(),
+        code=code,
+        found=found,
+        error=error,
+        contact=contact(),
     )
     return (page, 422) if error else page

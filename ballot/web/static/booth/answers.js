@@ -1,8 +1,10 @@
 // One member's answer to one question, as the screen holds it, and as the protocol wants it. No page, no group.
 
 import { fromTyped, toRanks } from "./ranking.js";
+import { texts } from "./texts.js";
 
 export const BLANK = "blank";
+const RON = "Re-open nominations"; // as the ballot paper has it
 
 /** "one" (choose one), "several" (choose up to N) or "ranking". */
 export function kindOf(question) {
@@ -13,6 +15,14 @@ export function kindOf(question) {
 /** For, Against and Abstain: listed in this order for everybody. */
 export function isMotion(question) {
   return kindOf(question) === "one" && question.answers.join() === "For,Against";
+}
+
+/** A choice as it is shown: For and Against, and "Re-open nominations", are known words, whatever the language. */
+export function choiceName(question, choice) {
+  const { for: yes, against, ron } = texts.question;
+  const name = question.answers[choice];
+  if (isMotion(question)) return [yes, against][choice];
+  return name === RON ? ron : name;
 }
 
 /** Whether the member may leave this question blank, and so has to say it when they mean it. */

@@ -13,7 +13,8 @@ import { lookUp, matches } from "./receipt.js";
 import { startSealer } from "./sealer.js";
 import * as screens from "./screens.js";
 import * as service from "./service.js";
-import { english as texts } from "./texts.js";
+import * as language from "./texts.js";
+import { texts } from "./texts.js";
 
 const SLOW = 3_000; // milliseconds of sealing after which we say that it takes longer
 const QUICK = 500; // milliseconds of casting that need no screen of their own
@@ -23,6 +24,9 @@ const WARNINGS = [10, 2]; // minutes before the close
 const place = document.getElementById("booth");
 const banner = document.getElementById("banner");
 const typed = document.getElementById("typed"); // the server's form for a typed code
+const chooser = document.getElementById("languages");
+
+let told = null; // the line about the close that was last said
 
 const state = {
   link: null, // { token, code, meeting }
@@ -32,14 +36,17 @@ const state = {
   clock: 0, // milliseconds by which the service's clock is ahead of ours
   casting: null, // the paper whose ballot is under way
   visited: [], // screens in the order of the browser's history
+  shown: null, // the screen that is on the page, as a function
 };
 
 // --- showing screens ----------------------------------------------------------------------------------------------
 
 const now = () => Date.now() + state.clock;
 
-/** Draw a screen in place of the one that is there, and move the reader to its heading. */
-function draw({ title, body, wrong = false }, { focus = true } = {}) {
+/** Draw a screen in place of the one that is there, and move the reader to its heading. It is kept, to be drawn in another language. */
+function draw(screen, { focus = true } = {}) {
+  const { title, body, wrong = false } = screen();
+  state.shown = screen;
   const meeting = currentMeeting();
   const practice = meeting?.practice ? `${texts.practice} – ` : "";
   document.title = `${wrong ? texts.error : ""}${practice}${title} – ${place.dataset.organisation}`;
@@ -59,7 +66,7 @@ function go(screen, { replace = false } = {}) {
   state.visited.length = at;
   state.visited.push(screen);
   history[replace ? "replaceState" : "pushState"]({ at }, "");
-  draw(screen());
+  draw(screen);
 }
 
 window.addEventListener("popstate", ({ state: entry }) => {
@@ -71,7 +78,7 @@ window.addEventListener("popstate", ({ state: entry }) => {
   const at = entry?.at ?? 0;
   const screen = state.visited[at] ?? state.visited[0];
   state.visited.length = Math.min(state.visited.length, at + 1);
-  if (screen) draw(screen());
+  if (screen) draw(screen);
 });
 
 /** Anything unforeseen ends in a plain page; nothing half done is left looking whole. */
@@ -87,14 +94,43 @@ function guarded(act) {
         if (error instanceof service.RefusedError && error.code === "link-not-valid") return go(() => codeScreen({ told: texts.link.dead }));
         if (error.name === "RandomnessError") return go(() => screens.alarm(texts.alarm.random, contact()));
         if (error.name === "MalformedError") return go(() => screens.alarm(texts.alarm.election, contact()));
-        return go(() => screens.alarm(error instanceof service.RefusedError ? error.message : texts.alarm.crash, contact()));
+        return go(() => screens.alarm(error instanceof service.RefusedError ? refusalText(error) : texts.alarm.crash, contact()));
       });
 }
+
+/** The service's reason in the member's language; why it says anything else stands in its own log. */
+const refusalText = ({ code }) => ({ "not-in-electorate": texts.alarm.electorate, "not-open": texts.alarm.early })[code] ?? texts.alarm.refused;
 
 const retrying = (act, given) => () => guarded(act)(...given);
 
 const contact = () => place.dataset.contact;
 const currentMeeting = () => state.directory?.meetings.find(({ id }) => id === state.link?.meeting) ?? null;
+
+// --- the language -------------------------------------------------------------------------------------------------
+
+/** Say everything in this language from now on. Nothing that was chosen or typed changes, and nobody is told. */
+function speak(key) {
+  language.speak(key);
+  for (const part of [document, typed]) {
+    for (const element of part.querySelectorAll("[data-t]")) element.textContent = language.textAt(element.dataset.t);
+    for (const element of part.querySelectorAll("[data-t-label]")) element.setAttribute("aria-label", language.textAt(element.dataset.tLabel));
+  }
+  const all = language.languages();
+  document.documentElement.lang = all.find((one) => one.key === key).tag;
+  chooser.replaceChildren(
+    ...all.filter((one) => one.key !== key).map(({ key: other, name, tag }) =>
+      h("li", {}, h("button", { type: "button", class: "linklike", lang: tag, onclick: () => change(other) }, name)),
+    ),
+  );
+}
+
+function change(key) {
+  speak(key);
+  if (state.shown) draw(state.shown, { focus: false });
+  told = null;
+  tick();
+  chooser.querySelector("button").focus();
+}
 
 // --- the first page -----------------------------------------------------------------------------------------------
 
@@ -137,16 +173,16 @@ const isOpen = ({ state: name, closes }) => name === "open" && now() < Date.pars
 const codeScreen = (how = {}) => screens.code(typed, how);
 
 async function enterCode() {
-  const wrong = (field, text) => draw(codeScreen({ wrong: [{ field, text }] }));
+  const wrong = (field, why) => draw(() => codeScreen({ wrong: [{ field, text: texts.link[why] }] }));
   const form = new FormData(typed.querySelector("#code-form"));
   const meeting = state.directory.meetings.find(({ id }) => id === form.get("meeting"));
-  if (meeting === undefined) return wrong("meeting", texts.link.noMeeting);
-  if (form.get("code").trim() === "") return wrong("code", texts.link.empty);
+  if (meeting === undefined) return wrong("meeting", "noMeeting");
+  if (form.get("code").trim() === "") return wrong("code", "empty");
   let code;
   try {
     code = await state.sealer.ask("normalise", { code: form.get("code") });
   } catch {
-    return wrong("code", texts.link.malformed);
+    return wrong("code", "malformed");
   }
   // Not every election of a meeting is everybody's: the code is tried on each until one knows it.
   for (const { uuid } of meeting.elections) {
@@ -162,14 +198,14 @@ async function enterCode() {
       if (error.code !== "code-not-valid") throw error;
     }
   }
-  return wrong("code", texts.link.unknown);
+  return wrong("code", "unknown");
 }
 
 async function resendLink() {
   const email = new FormData(typed.querySelector("#resend-form")).get("email").trim();
-  if (!/^\S+@\S+\.\S+$/.test(email)) return draw(codeScreen({ wrong: [{ field: "email", text: texts.link.noEmail }] }));
+  if (!/^\S+@\S+\.\S+$/.test(email)) return draw(() => codeScreen({ wrong: [{ field: "email", text: texts.link.noEmail }] }));
   await service.resend(email);
-  return draw(codeScreen({ sent: true }));
+  return draw(() => codeScreen({ sent: true }));
 }
 
 /** A form that goes nowhere by itself. */
@@ -232,7 +268,7 @@ function questionScreen(paper, at, { wrong = [], back = false } = {}) {
   return screens.question(paper, at, {
     wrong,
     several: state.papers.length > 1,
-    again: (problems) => draw(questionScreen(paper, at, { wrong: problems, back })),
+    again: (problems) => draw(() => questionScreen(paper, at, { wrong: problems, back })),
     next: () => {
       paper.sealing = null;
       const more = !back && at + 1 < paper.questions.length;
@@ -262,10 +298,11 @@ function checkScreen(paper) {
 async function cast(paper) {
   if (state.casting !== null) return;
   state.casting = paper;
+  chooser.hidden = true;
   window.addEventListener("beforeunload", keepOpen);
   const timers = [
-    setTimeout(() => draw(screens.sending(false)), QUICK),
-    setTimeout(() => draw(screens.sending(true), { focus: false }), SLOW),
+    setTimeout(() => draw(() => screens.sending(false)), QUICK),
+    setTimeout(() => draw(() => screens.sending(true), { focus: false }), SLOW),
   ];
   const quiet = () => timers.forEach(clearTimeout);
   try {
@@ -279,6 +316,7 @@ async function cast(paper) {
     quiet();
     window.removeEventListener("beforeunload", keepOpen);
     state.casting = null;
+    chooser.hidden = false;
   }
 }
 
@@ -296,7 +334,7 @@ async function deliver(paper, ballot, quiet) {
       if (!(error instanceof service.RefusedError) && !(error instanceof service.NoAnswerError)) throw error;
       quiet();
       await patience(RETRIES[Math.min(tries, RETRIES.length - 1)], error instanceof service.RefusedError);
-      draw(screens.sending(false), { focus: false });
+      draw(() => screens.sending(false), { focus: false });
     }
   }
 }
@@ -318,7 +356,7 @@ function patience(seconds, busy) {
     }, 1000);
     window.addEventListener("online", done);
     view.tell(left);
-    draw(view);
+    draw(() => view);
     announce(busy ? texts.offline.busy : `${texts.offline.title}. ${texts.offline.lead}`);
   });
 }
@@ -346,7 +384,7 @@ function settle(paper, { receipt, refusal }, ballot, tracker) {
     paper.state = "closed";
     const seconds = (Date.parse(refusal.date ?? "") - Date.parse(paper.closes)) / 1000;
     forgetAnswers(paper);
-    go(() => screens.late(paper, seconds, refusal.message, endings()), { replace: true });
+    go(() => screens.late(paper, seconds, endings()), { replace: true });
     return;
   }
   throw refusal;
@@ -384,12 +422,10 @@ function finish() {
   state.sealer?.stop();
   Object.assign(state, { link: null, papers: [], visited: [], sealer: null });
   place.replaceChildren();
-  location.replace(place.dataset.finished);
+  location.replace(`${place.dataset.finished}?lang=${language.language}`);
 }
 
 // --- the close ----------------------------------------------------------------------------------------------------
-
-let told = null;
 
 /** A line above the page when the paper in hand closes soon. */
 function watchClock() {
@@ -408,7 +444,7 @@ function tick() {
   const minutes = (Math.min(...closes) - now()) / 60_000;
   const stage = minutes <= 0 ? 0 : WARNINGS.filter((warning) => minutes <= warning).at(-1);
   if (stage === undefined) return;
-  const text = stage === 0 ? texts.closing.now : texts.closing.soon(Math.ceil(minutes));
+  const text = stage === 0 ? texts.closing.now : texts.closing.soon({ count: Math.ceil(minutes) });
   if (text === told) return;
   const first = told === null || stage === 0;
   told = text;
@@ -422,6 +458,8 @@ const able =
   typeof BigInt === "function" && typeof Worker === "function" && typeof crypto?.getRandomValues === "function" && typeof String.prototype.replaceAll === "function";
 
 if (able) {
+  language.load(JSON.parse(document.getElementById("texts").content.textContent));
+  speak(place.dataset.language);
   typed.remove();
   onSubmit("#code-form", guarded(enterCode));
   onSubmit("#resend-form", guarded(resendLink));

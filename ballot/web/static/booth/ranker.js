@@ -5,14 +5,13 @@
 
 import { button, h, p, quiet, soft, spokenParts } from "./page.js";
 import { choose, fromTyped, move, remove, toTyped } from "./ranking.js";
-import { partsOf } from "./answers.js";
-import { ordinal, english as texts } from "./texts.js";
-
-const t = texts.question;
+import { choiceName, partsOf } from "./answers.js";
+import { ordinal, texts, theirs } from "./texts.js";
 
 export function rankingQuestion(question, answer, { order, paper, messages, orderedList, folded, errorText, again, announce }) {
+  const t = texts.question;
   const count = question.answers.length;
-  const name = (choice) => question.answers[choice];
+  const name = (choice) => choiceName(question, choice);
   const { statements } = partsOf(question);
   const box = h("div", {});
 
@@ -40,7 +39,7 @@ export function rankingQuestion(question, answer, { order, paper, messages, orde
     const label = (choice) => {
       const rank = answer.ranking.indexOf(choice) + 1;
       const chooser = choosers.get(choice);
-      chooser.replaceChildren(...spokenParts(rank === 0 ? t.chooseAs(name(choice), answer.ranking.length + 1) : t.ranked(name(choice), rank)));
+      chooser.replaceChildren(...spokenParts(rank === 0 ? t.chooseAs({ name: name(choice), rank: ordinal(answer.ranking.length + 1) }) : t.ranked({ name: name(choice), rank: ordinal(rank) })));
       chooser.classList.toggle("quiet", rank === 0);
     };
     const refresh = () => {
@@ -53,12 +52,12 @@ export function rankingQuestion(question, answer, { order, paper, messages, orde
       rows.get(choice).element.remove();
       rows.delete(choice);
       refresh();
-      announce(t.said.removed(name(choice), answer.ranking.length));
+      announce(t.said.removed({ name: name(choice), count: answer.ranking.length }));
     };
     const shift = (choice, by) => {
       const moved = move(answer.ranking, choice, by);
       if (moved === answer.ranking) {
-        announce(by < 0 ? t.said.first(name(choice)) : t.said.last(name(choice)));
+        announce((by < 0 ? t.said.first : t.said.last)({ name: name(choice) }));
         return;
       }
       answer.ranking = moved;
@@ -66,23 +65,23 @@ export function rankingQuestion(question, answer, { order, paper, messages, orde
       if (by < 0) element.after(element.previousElementSibling);
       else element.before(element.nextElementSibling);
       refresh();
-      announce(t.said.moved(name(choice), moved.indexOf(choice) + 1));
+      announce(t.said.moved({ name: name(choice), rank: ordinal(moved.indexOf(choice) + 1) }));
     };
     const addRow = (choice) => {
       const place = h("strong", {});
       const up = quiet("", () => shift(choice, -1));
       const down = quiet("", () => shift(choice, 1));
-      const away = quiet(t.remove(name(choice)), () => {
+      const away = quiet(t.remove({ name: name(choice) }), () => {
         const { element } = rows.get(choice);
         const near = element.nextElementSibling ?? element.previousElementSibling;
         drop(choice);
         (near ? near.querySelector("[data-remove]") : title).focus();
       }, { "data-remove": true });
-      const element = h("li", {}, h("div", {}, place, ` ${name(choice)}`), h("span", { class: "moves" }, up, down, away));
+      const element = h("li", {}, h("div", {}, place, " ", h("span", theirs(), name(choice))), h("span", { class: "moves" }, up, down, away));
       const tell = (rank) => {
         place.textContent = ordinal(rank);
-        up.replaceChildren(...spokenParts(t.up(name(choice), rank - 1)));
-        down.replaceChildren(...spokenParts(t.down(name(choice), rank + 1, answer.ranking.length)));
+        up.replaceChildren(...spokenParts((rank > 1 ? t.up : t.top)({ name: name(choice), rank: ordinal(rank - 1) })));
+        down.replaceChildren(...spokenParts((rank < answer.ranking.length ? t.down : t.bottom)({ name: name(choice), rank: ordinal(rank + 1) })));
         up.setAttribute("aria-disabled", String(rank === 1));
         down.setAttribute("aria-disabled", String(rank === answer.ranking.length));
       };
@@ -94,12 +93,12 @@ export function rankingQuestion(question, answer, { order, paper, messages, orde
       answer.ranking = choose(answer.ranking, choice);
       addRow(choice);
       refresh();
-      return announce(t.said.chosen(name(choice), answer.ranking.length, answer.ranking.length));
+      return announce(t.said.chosen({ name: name(choice), rank: ordinal(answer.ranking.length), count: answer.ranking.length }));
     };
     const make = (choice) => {
       const chooser = button("", () => toggle(choice));
       choosers.set(choice, chooser);
-      return h("div", { class: "choice" }, h("div", {}, name(choice), folded(name(choice), statements[choice])), chooser);
+      return h("div", { class: "choice" }, h("div", theirs(), name(choice), folded(name(choice), statements[choice])), chooser);
     };
 
     const { list, toggle: reorder } = orderedList(question, order, paper, make, announce);
@@ -116,7 +115,7 @@ export function rankingQuestion(question, answer, { order, paper, messages, orde
       return h(
         "div",
         { class: errors.length > 0 ? "choice wrong" : "choice" },
-        h("div", {}, h("label", { for: id }, name(choice)), errors.map((error) => (error.setAttribute("id", `${id}-error`), error))),
+        h("div", {}, h("label", theirs({ for: id }), name(choice)), errors.map((error) => (error.setAttribute("id", `${id}-error`), error))),
         h("input", {
           id,
           type: "text",

@@ -1,25 +1,25 @@
 // The booth's screens: each is a function from what there is to show, and what its buttons do, to { title, body }.
 
-import { BLANK, isMotion, kindOf, mayBeBlank, problems, partsOf, rankingOf } from "./answers.js";
+import { BLANK, choiceName, isMotion, kindOf, mayBeBlank, problems, partsOf, rankingOf } from "./answers.js";
 import { button, h, lead, notice, p, paragraphs, quiet, soft, spokenParts } from "./page.js";
 import { rankingQuestion } from "./ranker.js";
-import { english as texts } from "./texts.js";
+import { language, spoken, spokenHour, duration, texts, theirs } from "./texts.js";
 
-const heading = (title) => h("h1", { tabindex: "-1" }, title);
+const heading = (title, properties = {}) => h("h1", { tabindex: "-1", ...properties }, title);
 const row = (...buttons) => h("div", { class: "buttons" }, ...buttons);
 const screen = (title, ...body) => ({ title, body: [heading(title), ...body.flat(Infinity).filter(Boolean)] });
 
 function help(address) {
-  return address ? soft(texts.contact(address)) : null;
+  return address ? soft(texts.contact({ address })) : null;
 }
 
 function tellUs(address, code) {
-  const subject = encodeURIComponent(code ? `My vote, code ${code}` : "My vote");
+  const subject = encodeURIComponent(code ? texts.subjectCode({ code }) : texts.subject);
   return address ? h("a", { href: `mailto:${address}?subject=${subject}` }, texts.done.tell) : texts.done.reply;
 }
 
 function homeButton(home) {
-  return home ? quiet(texts.list.all, home) : null;
+  return home ? quiet(texts.list.back, home) : null;
 }
 
 // --- before the vote ----------------------------------------------------------------------------------------------
@@ -28,14 +28,15 @@ export function start(meeting, votable, { start: begin, contact }) {
   const t = texts.start;
   const closes = [...new Set(votable.map((election) => election.closes))].sort();
   const { trustees, threshold } = votable[0];
-  const minutes = Math.max(2, Math.ceil(votable.reduce((sum, { questions }) => sum + questions, 0) / 2));
+  const keys = trustees > 1 ? t.keys({ needed: threshold, all: trustees }) : trustees === 1 ? t.oneKey : "";
+  const count = Math.max(2, Math.ceil(votable.reduce((sum, { questions }) => sum + questions, 0) / 2));
   return screen(
-    t.title(meeting.name),
+    t.title({ meeting: meeting.name }),
     lead(t.personal),
-    p(closes.length === 1 ? t.closes(closes[0]) : t.closesFirst(closes[0])),
-    p(votable.every(({ replace }) => replace) ? t.replace(minutes) : t.once(minutes)),
-    p([t.secret, trustees > 0 ? t.keys(threshold, trustees) : "", trustees > 1 && votable.some(({ ranked }) => ranked) ? t.ranked : ""].filter(Boolean).join(" ")),
-    row(button(t.start, begin), h("a", { href: "/how" }, t.how)),
+    p((closes.length === 1 ? t.closes : t.closesFirst)({ when: spoken(closes[0]) })),
+    p((votable.every(({ replace }) => replace) ? t.replace : t.once)({ count })),
+    p([t.secret, keys, trustees > 1 && votable.some(({ ranked }) => ranked) ? t.ranked : ""].filter(Boolean).join(" ")),
+    row(button(t.start, begin), h("a", { href: "/how" }, texts.frame.how)),
     help(contact),
   );
 }
@@ -46,19 +47,19 @@ export function list(meeting, papers, { isOpen, enter, contact, finish }) {
   const items = papers.map((paper) => {
     const open = isOpen(paper);
     const state = paper.voted ? "voted" : open ? "open" : paper.state === "locked" || paper.state === "void" ? paper.state : "closed";
-    const when = state === "locked" ? t.opens(paper.opens) : open ? t.closes(paper.closes) : state === "void" ? null : t.closed(paper.closes);
+    const when = state === "locked" ? t.opens({ when: spoken(paper.opens) }) : state === "void" ? null : (open ? t.closes : t.closed)({ when: spoken(paper.closes) });
     const act = paper.voted ? (open && paper.replace ? t.change : t.receipt) : open ? t.vote : null;
     return h(
       "li",
       {},
-      h("div", {}, h("strong", {}, paper.name), p([when, paper.voted ? t.codeEnds(paper.voted.tracker) : null].filter(Boolean).join(" "))),
+      h("div", {}, h("strong", theirs(), paper.name), p([when, paper.voted ? t.codeEnds({ end: paper.voted.tracker.slice(-4) }) : null].filter(Boolean).join(" "))),
       h("span", { class: state === "voted" ? "tag" : state === "open" ? "tag wait" : "tag none" }, t.states[state]),
-      act ? button(act(paper.name), () => enter(paper), { class: act === t.vote ? null : "quiet" }) : null,
+      act ? button(act({ name: paper.name }), () => enter(paper), { class: act === t.vote ? null : "quiet" }) : null,
     );
   });
   return screen(
     t.title,
-    lead(papers.length === 0 ? t.none : t.lead(left)),
+    lead(papers.length === 0 ? t.none : left === 0 ? t.all : t.left({ count: left })),
     h("ul", { class: "tasks" }, items),
     left === 0 ? [p(texts.done.shared), row(button(texts.finish, finish))] : row(quiet(texts.finish, finish)),
     help(contact),
@@ -66,7 +67,7 @@ export function list(meeting, papers, { isOpen, enter, contact, finish }) {
 }
 
 export function waiting(name, opens, acts) {
-  return ending(texts.waiting.title(name), null, acts, lead(opens ? texts.waiting.lead(opens) : texts.waiting.soon));
+  return ending(texts.waiting.title({ name }), null, acts, lead(opens ? texts.waiting.lead({ when: spoken(opens) }) : texts.waiting.soon));
 }
 
 // --- the question -------------------------------------------------------------------------------------------------
@@ -77,24 +78,24 @@ const blankLabel = (question) => (isMotion(question) ? texts.question.abstain : 
 function explained(question, answer, wrong) {
   const t = texts.question.problems;
   const blank = mayBeBlank(question) ? blankLabel(question) : null;
-  const name = (choice) => question.answers[choice];
+  const name = (choice) => choiceName(question, choice);
   return wrong.map(({ kind, choice, count, min, max, rank, other, missing, text }) => {
     const field = choice === undefined ? "answer" : `number-${choice}`;
     switch (kind) {
       case "none":
-        return { field, text: kindOf(question) === "ranking" ? t.noneRanked(blank) : t.none(question, blank) };
+        return { field, text: kindOf(question) === "ranking" ? t.noneRanked({ blank }) : blank ? t.noneOrBlank({ blank }) : t.none };
       case "both":
-        return { field, text: t.both(count, blank) };
+        return { field, text: t.both({ count, blank }) };
       case "few":
-        return { field, text: t.few(count, min) };
+        return { field, text: t.few({ count, min }) };
       case "many":
-        return { field, text: t.many(count, max) };
+        return { field, text: t.many({ count, max }) };
       case "range":
-        return { field, text: t.range(name(choice), text, question.answers.length) };
+        return { field, text: t.range({ name: name(choice), text, count: question.answers.length }) };
       case "twice":
-        return { field, text: t.twice(name(choice), rank, name(other)) };
+        return { field, text: t.twice({ name: name(choice), rank, other: name(other) }) };
       default:
-        return { field, text: t.gap(name(choice), rank, missing) };
+        return { field, text: t.gap({ name: name(choice), rank, missing }) };
     }
   });
 }
@@ -134,8 +135,7 @@ function summary(messages) {
 const errorText = (messages, field) => messages.filter((message) => message.field === field).map(({ text }) => h("p", { class: "error" }, text));
 
 const details = (label, ...body) => h("details", {}, h("summary", {}, label), ...body);
-const folded = (name, statement) => (statement ? details(spokenParts(texts.question.statement(name)), paragraphs(statement)) : null);
-
+const folded = (name, statement) => (statement ? details(spokenParts(texts.question.statement({ name })), paragraphs(statement, theirs())) : null);
 
 function pick(type, name, index, label, checked, onchange, statement = "") {
   const id = `${name}-${index}`;
@@ -146,7 +146,7 @@ function pick(type, name, index, label, checked, onchange, statement = "") {
     h(
       "div",
       {},
-      h("label", { for: id }, label),
+      h("label", theirs({ for: id }), label),
       folded(label, statement),
     ),
   );
@@ -187,7 +187,7 @@ export function question(paper, at, { wrong, several, again, next, announce }) {
     const type = kind === "one" ? "radio" : "checkbox";
     const chosen = (choice) => (kind === "one" ? answer.choice === choice : answer.chosen.includes(choice));
     const make = (choice) =>
-      pick(type, "answer", choice, asked.answers[choice], chosen(choice), ({ target }) => {
+      pick(type, "answer", choice, choiceName(asked, choice), chosen(choice), ({ target }) => {
         if (kind === "one") answer.choice = choice;
         else answer.chosen = target.checked ? [...answer.chosen, choice] : answer.chosen.filter((other) => other !== choice);
       }, statements[choice]);
@@ -198,7 +198,7 @@ export function question(paper, at, { wrong, several, again, next, announce }) {
           else answer.blank = target.checked;
         })
       : null;
-    const legend = kind === "one" ? t.one : asked.min > 1 ? t.severalFrom(asked.min, asked.max) : t.several(asked.max);
+    const legend = kind === "one" ? t.one : (asked.min < 2 ? t.several : asked.min === asked.max ? t.exactly : t.from)({ min: asked.min, max: asked.max });
     fields = [
       h(
         "fieldset",
@@ -227,13 +227,13 @@ export function question(paper, at, { wrong, several, again, next, announce }) {
     fields,
     row(h("button", { type: "submit" }, texts.next)),
   );
-  const caption = [several || paper.name !== title ? paper.name : null, paper.questions.length > 1 ? t.of(at + 1, paper.questions.length) : null];
+  const caption = [several || paper.name !== title ? paper.name : null, paper.questions.length > 1 ? t.of({ number: at + 1, all: paper.questions.length }) : null];
   const body = [
     summary(messages),
     soft(caption.filter(Boolean).join(" · ")),
-    heading(title),
-    paragraphs(text),
-    at === 0 && paper.description ? details(t.details, paragraphs(paper.description)) : null,
+    heading(title, theirs()),
+    paragraphs(text, theirs()),
+    at === 0 && paper.description ? details(t.details, paragraphs(paper.description, theirs())) : null,
     form,
   ];
   return { title, wrong: messages.length > 0, body: body.flat(Infinity).filter(Boolean) };
@@ -242,20 +242,20 @@ export function question(paper, at, { wrong, several, again, next, announce }) {
 // --- check, cast --------------------------------------------------------------------------------------------------
 
 function answerInWords(asked, answer) {
-  const name = (choice) => asked.answers[choice];
+  const name = (choice) => choiceName(asked, choice);
   switch (kindOf(asked)) {
     case "one":
       return [lead(answer.choice === BLANK ? (isMotion(asked) ? texts.question.abstain : texts.check.blank) : name(answer.choice))];
     case "several": {
       if (answer.blank || answer.chosen.length === 0) return [lead(texts.check.blank)];
       const rest = asked.answers.length - answer.chosen.length;
-      return [h("ul", {}, answer.chosen.map((choice) => h("li", {}, name(choice)))), rest > 0 ? soft(texts.check.notChosen(rest)) : null];
+      return [h("ul", {}, answer.chosen.map((choice) => h("li", theirs(), name(choice)))), rest > 0 ? soft(texts.check.notChosen({ count: rest })) : null];
     }
     default: {
       const ranking = rankingOf(answer);
       if (answer.blank || ranking.length === 0) return [lead(texts.check.blank)];
       const rest = asked.answers.length - ranking.length;
-      return [h("ol", {}, ranking.map((choice) => h("li", {}, name(choice)))), rest > 0 ? soft(texts.check.notRanked(rest)) : null];
+      return [h("ol", {}, ranking.map((choice) => h("li", theirs(), name(choice)))), rest > 0 ? soft(texts.check.notRanked({ count: rest })) : null];
     }
   }
 }
@@ -266,7 +266,7 @@ export function check(paper, { change, cast }) {
     t.title,
     paper.questions.map((asked, at) => {
       const { title } = partsOf(asked);
-      return h("section", { class: "card" }, h("h2", {}, title), answerInWords(asked, paper.answers[at]), quiet(t.change(title), () => change(at)));
+      return h("section", { class: "card" }, h("h2", theirs(), title), answerInWords(asked, paper.answers[at]), quiet(t.change({ question: title }), () => change(at)));
     }),
     notice("warn", t.unsent),
     row(button(t.cast, cast)),
@@ -285,7 +285,7 @@ export function offline(busy, again) {
   return {
     ...screen(t.title, lead(busy ? t.busy : t.lead), line, row(button(t.now, again)), p(t.same)),
     tell: (seconds) => {
-      line.textContent = seconds > 0 ? t.again(seconds) : t.trying;
+      line.textContent = seconds > 0 ? t.again({ count: seconds }) : t.trying;
     },
   };
 }
@@ -293,7 +293,7 @@ export function offline(busy, again) {
 // --- after the vote -----------------------------------------------------------------------------------------------
 
 const codeBlock = (code) => h("p", { class: "code lead", id: "code" }, code);
-const checkLink = (code) => p(h("a", { href: `/vote/check#${code}` }, texts.done.check));
+const checkLink = (code) => p(h("a", { href: `/vote/check?lang=${language}#${code}` }, texts.done.check));
 
 export function done(paper, { contact, next, home, finish }) {
   const t = texts.done;
@@ -308,22 +308,22 @@ export function done(paper, { contact, next, home, finish }) {
     }
   };
   const save = () => {
-    const text = t.file({ election: paper.name, code, time: receipt.time }) + JSON.stringify(receipt, ["election", "ballot", "height", "head", "time", "signature"]) + "\n";
+    const text = t.file({ election: paper.name, code, when: spoken(receipt.time) }) + JSON.stringify(receipt, ["election", "ballot", "height", "head", "time", "signature"]) + "\n";
     const address = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
-    h("a", { href: address, download: t.fileName(code) }).click();
+    h("a", { href: address, download: t.fileName({ end: code.replace(/[^A-Za-z0-9]/g, "").slice(-6) }) }).click();
     setTimeout(() => URL.revokeObjectURL(address), 60_000);
   };
   const said = h("p", { class: "soft", role: "status" });
   const seen = { found: t.found, unseen: t.unseen }[paper.done.seen] ?? t.looking;
   return screen(
     t.title,
-    p(paper.name),
-    p(t.at(receipt.time)),
+    h("p", theirs(), paper.name),
+    p(t.at({ when: spoken(receipt.time) })),
     h("section", { class: "card" }, h("h2", {}, t.code), codeBlock(code), row(quiet(t.copy, copy), quiet(t.save, save), quiet(t.print, () => window.print())), said, p(t.explain)),
     h("p", { class: "notice", id: "seen", role: "status" }, seen),
-    p(t.results(paper.closes)),
+    p(t.results({ when: spoken(paper.closes) })),
     p(t.different, " ", tellUs(contact, code)),
-    next ? row(button(texts.list.nextBallot(next.name), next.go), homeButton(home)) : null,
+    next ? row(button(texts.list.nextBallot({ name: next.name }), next.go), homeButton(home)) : null,
     p(t.shared),
     row(button(texts.finish, finish, { class: next ? "quiet" : null }), next ? null : homeButton(home)),
     checkLink(code),
@@ -332,7 +332,7 @@ export function done(paper, { contact, next, home, finish }) {
 
 /** A page on which there is nothing more to do with this paper. */
 function ending(title, name, { contact, finish, home }, ...body) {
-  return screen(title, name ? p(name) : null, ...body, row(finish ? button(texts.finish, finish) : null, homeButton(home)), help(contact));
+  return screen(title, name ? h("p", theirs(), name) : null, ...body, row(finish ? button(texts.finish, finish) : null, homeButton(home)), help(contact));
 }
 
 const codeCard = (code) => h("section", { class: "card" }, h("h2", {}, texts.done.code), codeBlock(code), checkLink(code));
@@ -340,24 +340,25 @@ const codeCard = (code) => h("section", { class: "card" }, h("h2", {}, texts.don
 export function already(paper, acts, refused = false) {
   const { tracker } = paper.voted;
   const t = texts.already;
-  return ending(t.title, paper.name, acts, lead(t.lead(tracker)), codeCard(tracker), refused ? notice("warn", t.once) : null, p(texts.done.different, " ", tellUs(acts.contact, tracker)));
+  return ending(t.title, paper.name, acts, lead(t.lead({ end: tracker.slice(-4) })), codeCard(tracker), refused ? notice("warn", t.once) : null, p(texts.done.different, " ", tellUs(acts.contact, tracker)));
 }
 
 export function closed(paper, acts) {
   const t = texts.closed;
   if (paper.state === "void") return ending(t.voidTitle, paper.name, acts, lead(t.called));
   const found = paper.voted ? [p(t.received), codeCard(paper.voted.tracker)] : p(t.nothing);
-  return ending(t.title, paper.name, acts, lead(t.at(paper.closes)), found, p(h("a", { href: `/e/${paper.uuid}` }, t.results)));
+  return ending(t.title, paper.name, acts, lead(t.at({ when: spoken(paper.closes) })), found, p(h("a", { href: `/e/${paper.uuid}` }, t.results)));
 }
 
-export function late(paper, seconds, reason, acts) {
+export function late(paper, seconds, acts) {
   const t = texts.closed;
-  return ending(t.title, paper.name, acts, notice("bad", seconds > 0 ? t.late(paper.closes, seconds) : reason));
+  const how = seconds > 0 ? t.late({ hour: spokenHour(paper.closes), duration: duration(seconds) }) : t.before;
+  return ending(t.title, paper.name, acts, notice("bad", how));
 }
 
 export function closedMeeting(meeting, { look, contact }) {
   const closes = meeting.elections.map((election) => election.closes).sort().at(-1);
-  return screen(texts.closed.title, p(meeting.name), closes ? lead(texts.closed.at(closes)) : null, row(button(texts.closed.look, look)), help(contact));
+  return screen(texts.closed.title, h("p", theirs(), meeting.name), closes ? lead(texts.closed.at({ when: spoken(closes) })) : null, row(button(texts.closed.look, look)), help(contact));
 }
 
 // --- trouble ------------------------------------------------------------------------------------------------------
@@ -388,5 +389,5 @@ export function code(section, { told = "", wrong = [], sent = false }) {
   for (const field of ["meeting", "code", "email"]) line(`${field}-error`, wrong.find((message) => message.field === field)?.text ?? "");
   section.querySelector("#sent").hidden = !sent;
   section.hidden = false;
-  return { title: section.dataset.title, wrong: wrong.length > 0, body: [summary(wrong), section].filter(Boolean) };
+  return { title: texts.typed.title, wrong: wrong.length > 0, body: [summary(wrong), section].filter(Boolean) };
 }

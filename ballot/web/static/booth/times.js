@@ -1,10 +1,9 @@
-// Times in words, in UK time. The same words as ballot/services/clock.py writes in mails and on the other pages.
+// Times in words, in UK time. The English words are those that ballot/services/clock.py writes in mails and on the other pages.
 
 const FORMAT = new Intl.DateTimeFormat("en-GB", {
   timeZone: "Europe/London",
-  weekday: "long",
   day: "numeric",
-  month: "long",
+  month: "numeric",
   year: "numeric",
   hour: "numeric",
   minute: "numeric",
@@ -12,27 +11,33 @@ const FORMAT = new Intl.DateTimeFormat("en-GB", {
 });
 
 function parts(moment) {
-  return Object.fromEntries(FORMAT.formatToParts(new Date(moment)).map(({ type, value }) => [type, value]));
+  return Object.fromEntries(FORMAT.formatToParts(new Date(moment)).map(({ type, value }) => [type, Number(value)]));
 }
 
-/** "Friday 20 March 2026 at 5pm (UK time)" */
-export function spoken(moment) {
-  const { weekday, day, month, year } = parts(moment);
-  return `${weekday} ${day} ${month} ${year} at ${spokenHour(moment)} (UK time)`;
-}
+/** The functions that say times in these words; `words` is the part "times" of the catalogue. */
+export function clock(words) {
+  const [weekdays, months] = [words.weekdays.split(", "), words.months.split(", ")];
 
-/** "5pm", "9.30am", "noon" or "midnight" */
-export function spokenHour(moment) {
-  const { hour, minute } = parts(moment);
-  const hours = Number(hour) % 24;
-  const minutes = Number(minute);
-  if (minutes === 0 && hours % 12 === 0) return hours === 0 ? "midnight" : "noon";
-  const dotted = minutes === 0 ? "" : `.${String(minutes).padStart(2, "0")}`;
-  return `${hours % 12 || 12}${dotted}${hours < 12 ? "am" : "pm"}`;
-}
+  /** "5pm", "9.30am", "noon" or "midnight" */
+  function spokenHour(moment) {
+    const { hour, minute } = parts(moment);
+    if (minute === 0 && hour % 12 === 0) return hour === 0 ? words.midnight : words.noon;
+    const past = String(minute).padStart(2, "0");
+    const said = { hour: `${hour % 12 || 12}${minute === 0 ? "" : `.${past}`}`, clock: `${hour}.${past}` };
+    return (hour < 12 ? words.morning : words.afternoon)(said);
+  }
 
-/** "1 second", "40 seconds", "3 minutes" */
-export function duration(seconds) {
-  const [number, unit] = seconds < 100 ? [Math.round(seconds), "second"] : [Math.round(seconds / 60), "minute"];
-  return `${number} ${unit}${number === 1 ? "" : "s"}`;
+  /** "Friday 20 March 2026 at 5pm (UK time)" */
+  function spoken(moment) {
+    const { day, month, year } = parts(moment);
+    const weekday = weekdays[new Date(Date.UTC(year, month - 1, day)).getUTCDay()];
+    return words.when({ weekday, day, month: months[month - 1], year, hour: spokenHour(moment) });
+  }
+
+  /** "1 second", "40 seconds", "3 minutes" */
+  function duration(seconds) {
+    return seconds < 100 ? words.seconds({ count: Math.round(seconds) }) : words.minutes({ count: Math.round(seconds / 60) });
+  }
+
+  return { spoken, spokenHour, duration };
 }

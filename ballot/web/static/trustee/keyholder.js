@@ -6,7 +6,7 @@
 import { encode } from "uqr";
 import { announce, button, h, lead, notice, p, quiet, soft } from "../booth/page.js";
 import { NoAnswerError } from "../booth/service.js";
-import { spoken } from "../booth/times.js";
+import { spoken } from "./times.js";
 import { Service, startWorker } from "./desk.js";
 import { usesOf, writeUse } from "./record.js";
 import { T } from "./texts.js";

@@ -1,0 +1,238 @@
+"""The booth's words: all of them in the catalogue, in every language, and easy to read."""
+
+from __future__ import annotations
+
+import json
+import re
+import string
+import subprocess
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from ballot.language import ENGLISH, LANGUAGES, Plural, extract, forms, plurals, read_catalogue, translated, translations
+from ballot.services.clock import spoken
+from ballot.web import build
+from ballot.web.booth.texts import BOOTH, PAGES, catalogue
+from tests.support.need import ROOT
+
+OTHERS = [language for language in LANGUAGES if language != ENGLISH]
+SCREENS = [build.SOURCES / f"{name}.js" for name in ("booth", "screens", "ranker", "page", "answers", "texts", "times", "check", "link")]
+FRAMES = [ROOT / "templates" / "booth" / name for name in ("vote.html", "check.html", "finished.html", "languages.html")]
+
+
+def leaves(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str | Plural]]:
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from leaves(value, f"{path}{key}.")
+        else:
+            yield f"{path}{key}", value
+
+
+TEXTS = dict(leaves({"booth": BOOTH, "pages": PAGES}))
+
+
+def holes(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+# --- in every language ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_the_catalogue_holds_exactly_the_texts_of_the_sources(language: str) -> None:
+    """Or else: python -m ballot.language"""
+    assert {message.id for message in extract(ROOT) if message.id} == {message.id for message in read_catalogue(language) if message.id}
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_every_text_of_the_booth_is_translated(language: str) -> None:
+    known = {message.id[0] if isinstance(message.id, tuple) else message.id: message for message in read_catalogue(language)}
+    for path, text in TEXTS.items():
+        message = known[text.one if isinstance(text, Plural) else text]
+        strings = list(message.string) if isinstance(message.string, tuple) else [message.string]
+        assert all(strings), f"{path} waits for its translation"
+        assert not message.fuzzy, path
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_translations_fill_in_what_the_english_fills_in(language: str) -> None:
+    """And the parts that are heard only are as many."""
+    more = {"booth.times.morning": {"clock"}, "booth.times.afternoon": {"clock"}}
+    for path, text in TEXTS.items():
+        for said in forms(text, language) if isinstance(text, Plural) else [translations(language).gettext(text)]:
+            english = text.many if isinstance(text, Plural) else text
+            assert holes(said) <= holes(english) | more.get(path, set()), path
+            assert holes(said) == holes(english) or path in more, path
+            assert said.count("|") == english.count("|"), path
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_for_and_against_cannot_change_places(language: str) -> None:
+    """The words of the published ballot paper stand beside their translation."""
+    question = translated(BOOTH, language)["question"]
+    assert [question[name].endswith(f" ({BOOTH['question'][name]})") for name in ("for", "against", "ron")] == [True, True, True]
+    assert 30 == len(translated(BOOTH, language)["ordinals"].split(", "))
+
+
+def test_plurals_follow_the_language() -> None:
+    assert "101" == plurals("en")[:3]
+    two, three, eleven = (forms(BOOTH["list"]["left"], "cy")[int(plurals("cy")[number])] for number in (2, 3, 11))
+    assert ("bapur", "phapur", "papur") == tuple(text.split()[3] for text in (two, three, eleven))
+    rule = translations("cy").ngettext
+    left = BOOTH["list"]["left"]
+    for number in (*range(30), 100, 101, 102, 199):
+        assert rule(left.one, left.many, number) == forms(left, "cy")[int(plurals("cy")[number])], number
+
+
+# --- nothing outside -----------------------------------------------------------------------------------------------
+
+STRING = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`', re.DOTALL)
+NO_WORDS = {  # what a member never reads: names for programs
+    "Re-open nominations",  # compared with the ballot paper; shown from the catalogue
+    "For,Against",
+    "Europe/London",
+}
+
+
+def words_in(script: str) -> list[str]:
+    """String literals that look like something to read: several words, or one that begins like a sentence."""
+    bare = re.sub(r"throw new \w+\([^)]*\)", "", script)
+    found = [match.strip('"`') for match in STRING.findall(bare) if match[:1] in {'"', "`"}]
+    plain = [re.sub(r"\$\{[^}]*\}", "", text) for text in found]
+    return [
+        text
+        for text in plain
+        if re.search(r"[A-Za-z]{2,} [A-Za-z]{2,}|^[A-Z][a-z]+[ .:!?]|^[A-Z][a-z]{2,}$", text) and text not in NO_WORDS
+    ]
+
+
+def test_no_words_stand_in_the_booths_script() -> None:
+    allowed = {"RandomnessError", "MalformedError"}
+    told = r"^(notice|code|card|button|choice|tag|linklike|lead)\b|input, button|summary|buttons?$|^class"  # classes and selectors
+    for script in SCREENS:
+        found = [text for text in words_in(script.read_text(encoding="utf-8")) if text not in allowed and not re.search(told, text)]
+        assert [] == found, script.name
+    assert ["There is a problem", "Stop."] == words_in('h("p", { class: "x" }, "There is a problem", `Stop.`) // a "comment is none"')
+
+
+class Frame(HTMLParser):
+    """What a template says by itself: its texts, and the attributes that are read aloud."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.said += [value or "" for name, value in attrs if name in {"aria-label", "title", "alt", "placeholder"}]
+
+    def handle_data(self, data: str) -> None:
+        self.said.append(data)
+
+
+@pytest.mark.parametrize("template", FRAMES, ids=lambda path: path.name)
+def test_no_words_stand_in_the_booths_templates(template: Any) -> None:
+    frame = Frame()
+    frame.feed(re.sub(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", "", template.read_text(encoding="utf-8"), flags=re.DOTALL))
+    assert [] == [text.strip() for text in frame.said if re.search("[A-Za-z]{2}", text)]
+
+
+def test_the_script_uses_every_text_and_no_other() -> None:
+    script = "\n".join(
+        path.read_text(encoding="utf-8") for path in [*build.SOURCES.glob("*.js"), *FRAMES, ROOT / "templates" / "base.html"]
+    )
+    for path in dict(leaves(BOOTH)):
+        name = path.rpartition(".")[2]
+        assert re.search(rf"[.\"\[ ({{,]{name}\b", script), f"nothing shows {path}"
+    groups = "|".join(key for key, value in BOOTH.items() if isinstance(value, Mapping))
+    for group, name in re.findall(rf"\btexts\.({groups})\.(\w+)", script):
+        assert name in BOOTH[group], f"texts.{group}.{name}"
+
+
+# --- as the browser says it ----------------------------------------------------------------------------------------
+
+
+def in_node(expression: str) -> Any:
+    """A value computed by the booth's own texts.js, with the catalogue as the page has it."""
+    script = f"import * as T from {str(build.SOURCES / 'texts.js')!r}; T.load(JSON.parse(process.argv[1])); {expression}"
+    command = [*build.node_command(), "--input-type=module", "--eval", script, json.dumps(catalogue())]
+    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+def test_python_and_javascript_say_times_in_the_same_words() -> None:
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    moments = [start + timedelta(hours=61 * n, minutes=5 * n) for n in range(200)] + [start + timedelta(hours=12)]
+    said = in_node(f"T.speak('en'); console.log(JSON.stringify({json.dumps([m.isoformat() for m in moments])}.map(T.spoken)))")
+    assert [spoken(moment) for moment in moments] == said
+    assert {"noon", "midnight"} <= {words.split(" at ")[1].split()[0] for words in said}
+
+
+def test_the_browser_speaks_welsh() -> None:
+    said = in_node(
+        "T.speak('cy'); const { start, list, question } = T.texts; console.log(JSON.stringify(["
+        "T.spoken('2026-03-20T17:00:00Z'), T.spoken('2026-06-20T08:30:00Z'), T.spokenHour('2026-06-20T11:00:00Z'), T.duration(150),"
+        "list.left({ count: 1 }), list.left({ count: 2 }), list.left({ count: 106 }),"
+        "question.chooseAs({ name: 'Ann', rank: T.ordinal(3) }), T.ordinal(31), T.theirs({ id: 'x' }), start.start]))"
+    )
+    assert said == [
+        "ddydd Gwener 20 Mawrth 2026 am 17.00 (amser y DU)",
+        "ddydd Sadwrn 20 Mehefin 2026 am 9.30 (amser y DU)",
+        "hanner dydd",
+        "3 munud",
+        "Mae gennych 1 papur pleidleisio ar ôl i’w lenwi.",
+        "Mae gennych 2 bapur pleidleisio ar ôl i’w llenwi.",
+        "Mae gennych 106 papur pleidleisio ar ôl i’w llenwi.",
+        ["Dewis", " Ann", " yn rhif 3"],
+        "31",
+        {"id": "x", "lang": "en-GB"},
+        "Dechrau",
+    ]
+
+
+# --- easy to read --------------------------------------------------------------------------------------------------
+
+# Flesch and Kincaid's grade: 0.39 words per sentence + 11.8 syllables per word - 15.59. Grade 6 is read at the age of 11 to 12.
+# A sentence ends with a full stop, a question mark or an exclamation mark; only texts of 5 words and more count, since buttons and
+# headings would flatter the figure. A word's syllables are its groups of vowels; a last "e", "es" or "ed" that is not heard is none.
+GRADE = 6.0
+LONGEST_SENTENCE = 25  # words
+SAMPLES = {"when": "Friday 20 March 2026 at 5pm (UK time)", "hour": "5pm", "duration": "40 seconds", "meeting": "annual general meeting"}
+
+
+def syllables(word: str) -> int:
+    word = word.lower()
+    if not re.search(r"[^aeiouy]le$", word):
+        word = re.sub(r"(?<=[^aeiouy])e$|(?<=[^aeiouycgsxz])es$|(?<=[^aeiouydt])ed$", "", word)
+    return max(1, len(re.findall(r"[aeiouy]+", word)))
+
+
+def sentences(text: str) -> list[list[str]]:
+    filled = re.sub(r"\{(\w+)\}", lambda hole: SAMPLES.get(hole[1], "name"), text.replace("|", ""))
+    parts = [re.findall(r"[A-Za-z0-9][\w'’@.-]*\w|\w", part) for part in re.split(r"(?<=[.!?])\s+|\n+", filled)]
+    return [words for words in parts if words]
+
+
+def grade(parts: list[list[str]]) -> float:
+    words = [word for part in parts for word in part]
+    return 0.39 * len(words) / len(parts) + 11.8 * sum(map(syllables, words)) / len(words) - 15.59
+
+
+def test_the_booth_is_read_at_the_age_of_11() -> None:
+    counted = [sentences(text.many if isinstance(text, Plural) else text) for path, text in TEXTS.items() if "times" not in path]
+    texts = [parts for parts in counted if sum(map(len, parts)) >= 5 and parts[0][0] != "1st"]
+    assert 100 < len(texts)
+    assert grade([part for parts in texts for part in parts]) <= GRADE
+    assert [] == [" ".join(part) for parts in texts for part in parts if len(part) > LONGEST_SENTENCE]
+
+
+def test_a_hard_sentence_is_found_hard() -> None:
+    assert 1 > grade(sentences("The cat sat on the mat. It was glad."))
+    assert 15 < grade(
+        sentences("Cryptographic verifiability necessitates publishing homomorphically encrypted ballots and decryption proofs.")
+    )
+    assert [("ballot", 2), ("counted", 2), ("closed", 1), ("little", 2), ("choices", 2)] == [
+        (word, syllables(word)) for word in ("ballot", "counted", "closed", "little", "choices")
+    ]
