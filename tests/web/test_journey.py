@@ -59,7 +59,9 @@ def make_meeting(officer: Visitor, *, two_people: str = "no") -> str:
 def choose_file(officer: Visitor, meeting: str, content: str | bytes = ROLL, cut_off: str = "2026-01-01") -> TestResponse:
     """The file is uploaded, and the next page asks which column is what; or the first one says what is wrong."""
     data = content.encode() if isinstance(content, str) else content
-    return officer.post(f"/officer/m/{meeting}/roll", {"upload-file": (io.BytesIO(data), "roll.csv"), "upload-cut_off": cut_off})
+    response = officer.post(f"/officer/m/{meeting}/roll", {"upload-file": (io.BytesIO(data), "roll.csv"), "upload-cut_off": cut_off})
+    response.request.environ["wsgi.input"].close()  # the test client leaves the file in which it kept a large body open
+    return response
 
 
 def choose_columns(officer: Visitor, meeting: str, **changes: str) -> TestResponse:

@@ -572,7 +572,9 @@ def save_row(meeting_id: str, row: int) -> str | tuple[str, int] | AnyResponse:
     except NotFoundError:
         return _to_roll(meeting_id)
     now = next(one for one in upload.preview().lines if one.row == row)
-    if now.reason in roll.ATTENTION:  # still not good: say it here, with what was typed
+    if now.reason in roll.ATTENTION:  # still not good: say it here, by the field, with what was typed
+        wrong = next((a for a in ATTRIBUTES if a in form and f"column “{getattr(upload.work.columns, a)}”" in now.detail), None)
+        form.put_error(wrong or next(iter(form)).name, now.detail)
         return _row_page(meeting, upload, row, form), 422
     return _back(meeting_id, row)
 
