@@ -9,12 +9,12 @@ from pathlib import Path
 
 from ballot.config import Config
 from ballot.errors import MailError, UnusableInputError
+from ballot.services import mailings
 from ballot.services.clock import SystemClock
 from ballot.services.database import Database
-from ballot.services.mail import Mailer, Sender, bounced_message_ids, transport_for
+from ballot.services.mail import Action, Mailer, Sender, read_report, transport_for
+from ballot.services.mail.bounces import LARGEST_REPORT
 from ballot.services.startup import only_one, prepare
-
-LARGEST_REPORT = 10_000_000  # bytes
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -26,6 +26,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--forever", action="store_true", help="stay and send whatever is queued later (for a service manager)")
     parser.add_argument("--bounce", metavar="FILE", help="take in a delivery report (RFC 3464) from a file, or - for standard input")
+    parser.add_argument("--to", metavar="ADDRESS", default="", help="with --bounce: the address that the report was delivered to")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -35,11 +36,12 @@ def run(args: argparse.Namespace) -> int:
     clock, mailer = SystemClock(), Mailer(config, keys)
     try:
         if args.bounce is not None:
-            return _bounce(args.bounce, mailer, database, clock)
+            return _bounce(args.bounce, args.to, mailer, database, clock)
         with only_one(config.data, "mail") as mine:
             if not mine:
                 raise MailError("Another sender is at work on this machine; one is enough.")
-            sender = Sender(database, mailer, transport_for(config, database, clock), clock, mails_per_minute=config.mails_per_minute)
+            transport, refill = transport_for(config, database, clock), mailings.refill(database, config, keys, mailer, clock)
+            sender = Sender(database, mailer, transport, clock, mails_per_minute=config.mails_per_minute, refill=refill)
             sent = sender.run(until_empty=not args.forever, report=lambda sentence: print(sentence, file=sys.stderr))
         print(f"{sent} accepted by the mail server.")
         return 0
@@ -47,19 +49,17 @@ def run(args: argparse.Namespace) -> int:
         database.dispose()
 
 
-def _bounce(name: str, mailer: Mailer, database: Database, clock: SystemClock) -> int:
+def _bounce(name: str, envelope_to: str, mailer: Mailer, database: Database, clock: SystemClock) -> int:
     if name == "-":
-        report = sys.stdin.buffer.read(LARGEST_REPORT + 1)
+        data = sys.stdin.buffer.read(LARGEST_REPORT + 1)
     else:
         with Path(name).open("rb") as file:
-            report = file.read(LARGEST_REPORT + 1)
-    if len(report) > LARGEST_REPORT:
-        raise UnusableInputError(f"The delivery report is larger than {LARGEST_REPORT} bytes.")
-    ours = 0
+            data = file.read(LARGEST_REPORT + 1)
+    report = read_report(data, envelope_to=envelope_to)
     with database.write() as session:
-        for identity in bounced_message_ids(report):
-            ours += mailer.bounced(session, identity, "a delivery report came back", clock.now())
-    if not ours:
-        raise UnusableInputError("This is no report about a mail of ours that could not be delivered.")
-    print(f"{ours} marked as bounced.")
+        outcome = mailer.report(session, report, clock.now())
+    if outcome.row is None:
+        raise UnusableInputError("This report is about no mail of this site, or about one whose record is deleted. Nothing was changed.")
+    done = {Action.FAILED: f"marked as bounced ({outcome.row.bounce})", Action.DELAYED: "noted as delayed; it is still being tried"}
+    print(f"1 mail {done.get(outcome.action, 'was delivered, says the report; nothing was changed')}.")
     return 0

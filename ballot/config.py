@@ -5,6 +5,7 @@ Nothing else reads the environment. Secrets are never settings: they are files (
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ class SmtpSettings:
     tls: str
     sender: str
     reply_to: str
+    bounce_address: str = ""  # where delivery reports go, with a tag for each mail; "" sends them to `sender`, without
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class Config:
 
     `public_url` has no trailing slash; every link and the allowed `Host` come from it, never from a request.
     `smtp` is None in development without a mail server: mails then land in the local catcher. `source_url` is where the
-    running program's source code can be had, which the licence asks a site to offer; "" leaves the link out.
+    running program's source code can be had, which the licence asks a site to offer; "" leaves the link out. `metrics_token_file` holds
+    what opens /metrics from other machines; without it only this machine may ask.
     """
 
     organisation: str
@@ -48,6 +51,7 @@ class Config:
     token_days: int
     mails_per_minute: int
     source_url: str = ""
+    metrics_token_file: Path | None = None
 
     @property
     def public_host(self) -> str:
@@ -87,6 +91,7 @@ class Config:
             token_days=_number(env, "BALLOT_TOKEN_DAYS", 60, 1, 400),
             mails_per_minute=_number(env, "BALLOT_MAILS_PER_MINUTE", 60, 1, 100_000),
             source_url=_source_url(env),
+            metrics_token_file=_path(env, "BALLOT_METRICS_TOKEN_FILE"),
         )
 
 
@@ -121,7 +126,19 @@ def _smtp(env: Mapping[str, str]) -> SmtpSettings | None:
         tls=tls,
         sender=sender,
         reply_to=env.get("BALLOT_SMTP_REPLY_TO", "").strip() or sender,
+        bounce_address=_bounce_address(env),
     )
+
+
+def _bounce_address(env: Mapping[str, str]) -> str:
+    """The name before the @ leaves room for a plus sign and a tag of 42 characters: 64 are allowed in all (RFC 5321 4.5.3.1.1)."""
+    address = env.get("BALLOT_SMTP_BOUNCE_ADDRESS", "").strip()
+    if address and not re.fullmatch(r"[A-Za-z0-9._-]{1,21}@[A-Za-z0-9.-]{1,253}", address):
+        raise ConfigurationError(
+            f"BALLOT_SMTP_BOUNCE_ADDRESS is {address!r}: write an address such as bounces@example.org, with at most 21 letters, figures, "
+            "dots or hyphens before the @. Mail to bounces+anything@example.org must arrive there too."
+        )
+    return address
 
 
 def _source_url(env: Mapping[str, str]) -> str:
@@ -129,6 +146,11 @@ def _source_url(env: Mapping[str, str]) -> str:
     if url and (urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname):
         raise ConfigurationError(f"BALLOT_SOURCE_URL is {url!r}: write the address of this program's source code, or leave it out.")
     return url
+
+
+def _path(env: Mapping[str, str], name: str) -> Path | None:
+    value = env.get(name, "").strip()
+    return Path(value).absolute() if value else None
 
 
 def _flag(env: Mapping[str, str], name: str) -> bool:

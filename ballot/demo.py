@@ -42,7 +42,7 @@ from ballot.protocol.messages import SignedMsg, Vinput
 from ballot.protocol.proofs import prove_exponent
 from ballot.recount import ranking_of
 from ballot.serve import serve
-from ballot.services import approvals, board, invitations, lifecycle, mail, officers, registrar, roll, tally, trustees
+from ballot.services import approvals, board, invitations, lifecycle, mail, mailings, officers, registrar, roll, tally, trustees
 from ballot.services.approvals import Need
 from ballot.services.clock import Clock, FixedClock, SystemClock, spoken
 from ballot.services.database import Database
@@ -158,7 +158,7 @@ def find_or_make(config: Config, database: Database, keys: Keys, clock: Clock, r
         for uuid in locked:
             lifecycle.open_voting(session, uuid, first, now, reason="This is a sample, made in one go.", approval=agreements[uuid])
         if locked:
-            invitations.send_links(session, config, keys, mail.Mailer(config, keys), meeting_id, first, now)
+            mailings.send_at_once(session, config, keys, mail.Mailer(config, keys), meeting_id, first, now)
     return made, found is not None
 
 

@@ -14,7 +14,7 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
 from ballot.app import create_app
 from ballot.config import Config
-from ballot.services import invitations, jobs, lifecycle, mail, tidy
+from ballot.services import invitations, jobs, lifecycle, mail, mailings, tidy
 from ballot.services.clock import Clock, SystemClock
 from ballot.services.database import Database
 from ballot.services.keys import Keys
@@ -36,7 +36,8 @@ def build() -> Flask:
     app = create_app(config, clock=clock, database=database, keys=keys)
     _start_clock(config, database, keys, clock)
     if config.development:
-        mail.start_in_background(config, keys, database, clock)
+        refill = mailings.refill(database, config, keys, mail.Mailer(config, keys), clock)
+        mail.start_in_background(config, keys, database, clock, refill)
     return app
 
 

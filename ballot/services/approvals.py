@@ -48,6 +48,11 @@ _RIGHT: Final[Mapping[Need, Move]] = {
 }
 
 
+def right_for(need: Need) -> Move:
+    """The right without which nobody asks for this act or agrees to it."""
+    return _RIGHT[need]
+
+
 def ask(session: Session, meeting_id: str, need: Need, subject: str, reason: str, actor: Actor, now: datetime) -> Approval:
     """The act waits for a second person. Raises: NotAllowedError: no right to the act itself; NotFoundError: no such meeting."""
     require(actor, _RIGHT[need])

@@ -234,6 +234,11 @@ def _write_new(path: Path, text: str) -> None:
         raise ConfigurationError(f"{path} cannot be written ({error.strerror}): check the folder's owner and the free space.") from error
 
 
+def read_private_file(path: Path) -> str:
+    """The text of a secret file of the host's. Raises: ConfigurationError: missing, or others can read it."""
+    return _read_private(path)
+
+
 def _read_private(path: Path) -> str:
     try:
         with path.open(encoding="ascii") as file:

@@ -40,6 +40,7 @@ class Role(enum.Enum):
 OFFICERS = frozenset({Role.RETURNING_OFFICER, Role.DEPUTY, Role.MEMBERSHIP_SECRETARY, Role.OBSERVER})
 CONDUCT = frozenset({Role.RETURNING_OFFICER, Role.DEPUTY})  # may run a ballot
 KEEP_ROLL = frozenset({Role.RETURNING_OFFICER, Role.MEMBERSHIP_SECRETARY})  # may see and load the roll, and help a member
+STAFF = CONDUCT | KEEP_ROLL  # all but observers, who have a page of their own
 
 
 class Guard(enum.Enum):

@@ -24,11 +24,11 @@ STATE = {
 
 MAIL = {
     MailState.WAITING: "Waiting",
-    MailState.SENDING: "Being sent",
-    MailState.ACCEPTED: "Accepted by the mail server",
+    MailState.SENDING: "Sending",
+    MailState.ACCEPTED: "Accepted by mail server",
     MailState.BOUNCED: "Bounced",
     MailState.FAILED: "Failed",
-    MailState.UNKNOWN: "Not known: the mail server did not answer at the end",
+    MailState.UNKNOWN: "Unknown",
 }
 
 SECTION = {"region": "sub-region", "constituency": "constituency", "group": "group"}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ballot.protocol.messages import QuestionH, QuestionNH
-from ballot.services import board, invitations, roll, tally, trustees
+from ballot.services import board, mailings, roll, tally, trustees
 from ballot.services.clock import FixedClock
 from tests.browser.hall import OFFICER, Hall, draft
 from tests.browser.voter import Voter
@@ -68,7 +68,7 @@ def test_three_members_vote_from_mailed_links_and_the_result_equals_their_choice
     world.ceremony(uuid, 3, 2)
     meeting.lock_and_open()
     with hall.database.write() as db:
-        assert 5 == invitations.send_links(db, hall.config, hall.keys, hall.mailer, meeting.id, OFFICER, hall.now)
+        assert 5 == mailings.send_at_once(db, hall.config, hall.keys, hall.mailer, meeting.id, OFFICER, hall.now)
     links = {name: mailed(smtp_server, name, r"(http\S+/vote#\S+)") for name in NAMES}
     fingerprint = mailed(smtp_server, NAMES[0], r"fingerprint: (\S+)\)")
     codes = {}
@@ -176,7 +176,7 @@ def test_a_link_is_sent_again_to_whoever_is_on_the_list_and_to_nobody_else(
     hall = mailed_hall
     meeting = hall.meeting(draft("AGM", MOTION), names=NAMES).lock_and_open()
     with hall.database.write() as db:
-        invitations.send_links(db, hall.config, hall.keys, hall.mailer, meeting.id, OFFICER, hall.now - timedelta(hours=1))
+        mailings.send_at_once(db, hall.config, hall.keys, hall.mailer, meeting.id, OFFICER, hall.now - timedelta(hours=1))
     mailed(smtp_server, NAMES[2], r"(http\S+/vote#\S+)")
     voter = new_voter()
     voter.open(f"{hall.site.url}/vote")

@@ -18,7 +18,7 @@ import tempfile
 from hashlib import sha256
 from pathlib import Path
 
-from ballot.services import board, invitations, lifecycle, officers
+from ballot.services import board, lifecycle, mailings, officers
 from ballot.services.approvals import Need
 from ballot.services.database import Database
 from ballot.services.mail import Mailer
@@ -41,7 +41,7 @@ def fill(database: Database) -> dict[str, object]:
     for entry in members[:5]:
         world.cast(finished, entry)
     with database.write() as session:
-        invitations.send_links(session, world.config, world.keys, Mailer(world.config, world.keys), meeting.id, OFFICER, world.now)
+        mailings.send_at_once(session, world.config, world.keys, Mailer(world.config, world.keys), meeting.id, OFFICER, world.now)
     receipts = [world.cast(open_one, entry, ((0, 1, 0),)).to_bytes().decode() for entry in members[:3]]
     voting = world.now
     approval = world.agreed(meeting.id, Need.CLOSE_EARLY, finished)

@@ -11,7 +11,7 @@ from sqlmodel import select
 
 from ballot.errors import NotAllowedError, PreconditionError
 from ballot.models import Meeting, Outbox, Trustee
-from ballot.services import invitations, journal, registrar
+from ballot.services import invitations, mailings, registrar
 from ballot.services.database import Database
 from ballot.services.mail import Mailer
 from ballot.services.registrar import Cause
@@ -43,9 +43,9 @@ def letters(world: World) -> list[Outbox]:
         return list(session.exec(select(Outbox).where(Outbox.kind == "invitation")).all())
 
 
-def send(world: World, mailer: Mailer, meeting: Meeting, **more: int) -> int:
+def send(world: World, mailer: Mailer, meeting: Meeting, *, reminder: bool = False) -> int:
     with world.database.write() as session:
-        return invitations.send_links(session, world.config, world.keys, mailer, meeting.id, OFFICER, world.now, **more)  # type: ignore[arg-type]
+        return mailings.send_at_once(session, world.config, world.keys, mailer, meeting.id, OFFICER, world.now, reminder=reminder)
 
 
 def test_each_member_gets_one_mail_however_often_it_is_asked_for(world: World, mailer: Mailer) -> None:
@@ -56,32 +56,14 @@ def test_each_member_gets_one_mail_however_often_it_is_asked_for(world: World, m
     assert number == len(letters(world))
 
 
-def test_batches_leave_nobody_out_and_one_line_in_the_journal(world: World, mailer: Mailer) -> None:
-    meeting, _ = opened(world, members=600)
-    done = invitations.send_in_batches(world.database, world.config, world.keys, mailer, meeting.id, OFFICER, world.now, seconds=60)
-    assert done
-    assert len(world.members(meeting)) == len(letters(world))
-    with world.database.read() as session:
-        sent = [entry for entry in journal.entries(session, meeting.id) if entry.act == journal.Act.LINKS_SENT]
-    assert [len(world.members(meeting))] == [entry.details["mails"] for entry in sent]
-
-
-def test_where_time_runs_out_the_next_call_goes_on(world: World, mailer: Mailer) -> None:
-    meeting, _ = opened(world, members=600)
-    there = (world.database, world.config, world.keys, mailer, meeting.id, OFFICER, world.now)
-    assert not invitations.send_in_batches(*there, seconds=0)
-    assert 250 == len(letters(world))
-    assert invitations.send_in_batches(*there, seconds=60)
-    assert len(world.members(meeting)) == len(letters(world))
-
-
 def test_a_reminder_goes_to_those_who_have_not_voted(world: World, mailer: Mailer) -> None:
     meeting, uuid = opened(world)
     everybody = world.members(meeting)
     send(world, mailer, meeting)
     world.cast(uuid, everybody[0])
-    assert len(everybody) - 1 == send(world, mailer, meeting, reminder=1)
-    assert 0 == send(world, mailer, meeting, reminder=1)
+    assert len(everybody) - 1 == send(world, mailer, meeting, reminder=True)
+    with pytest.raises(PreconditionError, match="last reminder began"):
+        send(world, mailer, meeting, reminder=True)
     assert 1 == sum(letter.handle == everybody[0].handle for letter in letters(world))
 
 
@@ -107,7 +89,7 @@ def test_nothing_goes_out_before_the_lock_nor_by_a_role_without_the_right_nor_wh
         send(world, mailer, draft)
     meeting, _ = opened(world)
     with world.database.write() as session, pytest.raises(NotAllowedError):
-        invitations.send_links(session, world.config, world.keys, mailer, meeting.id, SECRETARY, world.now)
+        mailings.send_at_once(session, world.config, world.keys, mailer, meeting.id, SECRETARY, world.now)
     with world.database.write() as session:
         session.get_one(Meeting, meeting.id).split_trust = True
     with pytest.raises(PreconditionError, match="membership secretary"):

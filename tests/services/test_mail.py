@@ -25,7 +25,7 @@ from ballot.services import mail
 from ballot.services.clock import FixedClock
 from ballot.services.database import Database
 from ballot.services.keys import Keys
-from ballot.services.mail import Asked, Catcher, Letter, Mailer, Sender, SmtpTransport, State
+from ballot.services.mail import Asked, Catcher, Decided, Letter, Mailer, Sender, SmtpTransport, State
 from ballot.services.startup import only_one
 from tests.support.certificates import loopback_certificate
 from tests.support.need import ROOT
@@ -36,6 +36,16 @@ NOW = datetime(2026, 3, 9, 9, 0, tzinfo=UTC)
 CLOSES = datetime(2026, 3, 20, 17, 0, tzinfo=UTC)
 CANARY = "CANAR-Y22222-33333-444444"
 LINK = f"https://vote.example.org/vote#token.{CANARY}"
+
+
+RESULT = Decided(
+    "Motion 1",
+    "Friday 20 March 2026 at 5pm (UK time)",
+    ("Carried: 212 for, 80 against.", "Turnout: 301 of 640 members (47 %)."),
+    "https://vote.example.org/e/1/result",
+    "https://vote.example.org/e/1/check",
+    "8fXw",
+)
 
 
 def letter(number: int = 1, **changes: object) -> Letter:
@@ -198,15 +208,12 @@ def test_every_kind_of_letter_can_be_written(
         ),
         mail.result(
             meeting_id="agm",
-            election="Motion 1",
-            election_uuid="1",
+            meeting="2026 annual general meeting",
+            number=1,
             handle="h",
             name="D",
             address="d@example.org",
-            closed=CLOSES,
-            verdict=["Carried: 212 for, 80 against."],
-            result_url="https://vote.example.org/e/1/result",
-            fingerprint="8fXw",
+            results=[RESULT],
         ),
     )
     assert 4 == sender.send_due()
@@ -715,55 +722,3 @@ def test_a_withdrawn_letter_never_leaves(
     assert 1 == sender.send_due()
     assert [] == smtp_server.to("member1@example.org")
     assert rows(database)[0].sealed is None
-
-
-REPORT = """\
-From: MAILER-DAEMON@example.net
-To: ballots@example.org
-MIME-Version: 1.0
-Content-Type: multipart/report; report-type=delivery-status; boundary="b"
-
---b
-Content-Type: text/plain
-
-Sorry.
-
---b
-Content-Type: message/delivery-status
-
-Reporting-MTA: dns; mx.example.net
-
-Final-Recipient: rfc822; member1@example.org
-Action: {action}
-Status: 5.1.1
-
---b
-Content-Type: {kind}
-
-Message-ID: {identity}
-Subject: Vote
-
---b--
-"""
-
-
-@pytest.mark.parametrize("kind", ["text/rfc822-headers", "message/rfc822"])
-def test_a_delivery_report_marks_its_mail_as_bounced(
-    queue: Callable[..., None], sender: Sender, database: Database, mailer: Mailer, kind: str
-) -> None:
-    queue(letter())
-    sender.send_due()
-    (row,) = rows(database)
-    assert [] == mail.bounced_message_ids(REPORT.format(action="delayed", kind=kind, identity=row.message_id).encode())
-    assert [row.message_id] == mail.bounced_message_ids(REPORT.format(action="failed", kind=kind, identity=row.message_id).encode())
-    with database.write() as session:
-        assert not mailer.bounced(session, "<other@example.org>", "5.1.1", NOW)
-        assert mailer.bounced(session, row.message_id, "5.1.1", NOW)
-    assert [State.BOUNCED] == states(database)
-
-
-@pytest.mark.parametrize(
-    "junk", [b"", b"\0\xff" * 1000, b"Content-Type: multipart/report; boundary=b\n\n--b\nContent-Type: message/delivery-status\n\n"]
-)
-def test_junk_is_no_delivery_report(junk: bytes) -> None:
-    assert [] == mail.bounced_message_ids(junk)

@@ -14,7 +14,7 @@ from ballot.models import Election, Outbox, RollEntry
 from ballot.protocol.credentials import derive_credential
 from ballot.protocol.group import SystemRng
 from ballot.protocol.proofs import prove_typed_code
-from ballot.services import board, invitations, lifecycle, registrar
+from ballot.services import board, lifecycle, mailings, registrar
 from ballot.services.clock import FixedClock
 from ballot.services.lifecycle import ElectionDraft
 from ballot.web.build import build
@@ -230,7 +230,7 @@ def test_asking_for_a_link_is_answered_alike_for_everybody(booth: Booth) -> None
     booth.open()
     with booth.site.database.write() as db:
         services = booth.site
-        invitations.send_links(db, services.config, services.keys, services.mailer, booth.meeting.id, OFFICER, booth.clock.now())
+        mailings.send_at_once(db, services.config, services.keys, services.mailer, booth.meeting.id, OFFICER, booth.clock.now())
     booth.clock.advance(hours=1)
     known, unknown = (booth.post("/vote/resend", {"email": email}) for email in (booth.members[0].email, "nobody@example.org"))
     assert (known.status_code, known.get_data()) == (unknown.status_code, unknown.get_data())

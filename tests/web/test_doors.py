@@ -12,7 +12,7 @@ from sqlmodel import select
 from werkzeug.routing import Rule
 
 from ballot.app import Site, create_app
-from ballot.models import Approval, RollEntry
+from ballot.models import Approval, Mailing, RollEntry
 from ballot.services.keys import Keys
 from ballot.web import headers
 from ballot.web.access import Role, check_marks, mark_of, open_to
@@ -29,7 +29,8 @@ TABLE = (
         """static board.front board.how board.election board.ballot_box board.check board.result board.rankings_file board.archive
         board.count_file board.results_file board.companion board.checkpoint board.checkpoint_key board.show_journal board.journal_file
         board.roll_leaves api.archive_header api.last_event api.one_object api.election api.trustees api.credentials api.archive
-        api.companion officer.sign_in officer.ask_for_link officer.mailed_code officer.use_mailed_code trustee_api.welcome""",
+        api.companion officer.sign_in officer.ask_for_link officer.mailed_code officer.use_mailed_code trustee_api.welcome
+        health.alive health.ready""",
     ),
     # between the mailed code and the six digits, and after
     (
@@ -37,10 +38,12 @@ TABLE = (
         "officer.second_factor officer.use_second_factor officer.enrol officer.use_enrol officer.sign_out",
     ),
     # every officer
+    ({RO, DEP, MS, OBS}, "officer.my_ballots officer.observe officer.account officer.new_recovery_codes"),
+    # all but observers
     (
-        {RO, DEP, MS, OBS},
-        """officer.my_ballots officer.one_meeting officer.one_election officer.questions officer.key_holders officer.tally_page
-        officer.account officer.new_recovery_codes officer.practice_page""",
+        {RO, DEP, MS},
+        """officer.one_meeting officer.one_election officer.questions officer.key_holders officer.tally_page
+        officer.practice_page officer.messages officer.sending officer.sending_figures""",
     ),
     # who runs a ballot
     (
@@ -49,7 +52,9 @@ TABLE = (
         officer.save_details officer.new_question officer.add_question officer.edit_question officer.save_question
         officer.remove_question officer.name_key_holders officer.new_link officer.act_page officer.do_act
         officer.later_page officer.close_later officer.begin_tally officer.make_practice
-        officer.open_practice officer.record_lot officer.record_withdrawal officer.send_page officer.send officer.remind""",
+        officer.open_practice officer.record_lot officer.record_withdrawal officer.send_page officer.send officer.remind
+        officer.remind_page officer.send_to_everybody officer.pause_mailing officer.result_mail_page officer.mail_result
+        officer.message officer.change_message officer.live_message""",
     ),
     # who sees members' names
     (
@@ -57,13 +62,14 @@ TABLE = (
         """officer.show_roll officer.upload_roll officer.freeze_roll officer.left_out officer.choose_columns officer.save_columns
         officer.explain_words officer.save_words officer.check_list officer.decide_row officer.find_row officer.edit_row officer.save_row
         officer.attention_file officer.upload_mended officer.discard_upload officer.save_page officer.save_roll officer.members officer.member officer.resend
-        officer.change_link officer.registrar_page officer.registrar_list officer.receive_credentials officer.retry""",
+        officer.change_link officer.registrar_page officer.registrar_list officer.receive_credentials officer.retry
+        officer.mail_problems officer.mail_problems_file officer.bounce_page officer.paste_bounce""",
     ),
     # the second of two people
     ({RO, DEP, MS}, "officer.approval_page officer.agree"),
 )
 DOORS = {endpoint: frozenset(roles) for roles, endpoints in TABLE for endpoint in endpoints.split()}
-OTHERS = ("booth.", "trustee_api.", "dev.")  # their keys are tokens, not roles: tested on their own
+OTHERS = ("booth.", "trustee_api.", "dev.", "health.metrics")  # their keys are tokens, not roles: tested on their own
 
 
 @pytest.fixture
@@ -82,13 +88,17 @@ def places(site: Site, returning_officer: Visitor) -> dict[str, str]:
             id="A" * 22, meeting_id=meeting, act="void", subject=uuid, asked_by="x", asked_at=now, expires_at=now.replace(year=2030)
         )
         db.add(approval)
+        begun = {"begun_at": now, "begun_by": "x", "begun_role": RO, "stage": "first", "first": [handle.handle]}
+        db.add(Mailing(id="B" * 22, meeting_id=meeting, key="invitation", kind="invitation", **begun))
     words = {"kind": "motion", "filename": "style.css", "message_id": "nobody", "message": "cert", "word": "lock", "form": "csv"}
     numbers = {"number": "1", "row": "2", "owner": "1", "object_hash": "0" * 64}
-    return {"uuid": uuid, "meeting_id": meeting, "handle": handle.handle, "approval_id": "A" * 22, **words, **numbers}
+    ids = {"uuid": uuid, "meeting_id": meeting, "handle": handle.handle, "approval_id": "A" * 22, "mailing_id": "B" * 22}
+    return {**ids, **words, **numbers}
 
 
 def address(rule: Rule, places: dict[str, str]) -> str:
-    filled = {**places, "word": "reissue"} if "reissue" in rule.rule else places
+    filled = {**places, "word": next((word for word in ("reissue", "pause") if word in rule.rule), places["word"])}
+    filled["kind"] = "invitation" if "messages" in rule.rule else places["kind"]
     return re.sub(r"<(?:[^<>:]*(?:\([^)]*\))?:)?(\w+)>", lambda match: filled[match[1]], rule.rule)
 
 

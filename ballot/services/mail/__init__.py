@@ -9,14 +9,31 @@ record goes back to waiting (the server cannot have taken it); a claim with it i
 The `Message-ID` belongs to the mail, not to the try, so that a second try can be recognised as the same letter.
 """
 
-from ballot.services.mail.bounces import bounced_message_ids
-from ballot.services.mail.letters import Asked, Letter, checked_address, checked_heading, invitation, receipt, result, sign_in, trustee_link
-from ballot.services.mail.outbox import Mailer, State, Text
+from ballot.services.mail.bounces import Action, Fault, Report, fault_of, is_hard, read_report
+from ballot.services.mail.letters import (
+    Asked,
+    Decided,
+    Letter,
+    checked_address,
+    checked_heading,
+    checked_introduction,
+    checked_subject,
+    invitation,
+    receipt,
+    result,
+    second_person,
+    sign_in,
+    test_of,
+    trustee_link,
+    usual_subject,
+)
+from ballot.services.mail.outbox import Mailer, Outcome, Outgoing, State, Text
 from ballot.services.mail.sender import Sender, start_in_background
 from ballot.services.mail.transport import Catcher, Caught, SmtpTransport, Transport, caught, transport_for
 
 __all__ = [
-    "Asked", "Catcher", "Caught", "Letter", "Mailer", "Sender", "SmtpTransport", "State", "Text", "Transport", "bounced_message_ids",
-    "caught", "checked_address", "checked_heading", "invitation", "receipt", "result", "sign_in", "start_in_background", "transport_for",
-    "trustee_link",
+    "Action", "Asked", "Catcher", "Caught", "Decided", "Fault", "Letter", "Mailer", "Outcome", "Outgoing", "Report", "Sender",
+    "SmtpTransport", "State", "Text", "Transport", "caught", "checked_address", "checked_heading", "checked_introduction",
+    "checked_subject", "fault_of", "invitation", "is_hard", "read_report", "receipt", "result", "second_person", "sign_in",
+    "start_in_background", "test_of", "transport_for", "trustee_link", "usual_subject",
 ]  # fmt: skip

@@ -15,7 +15,10 @@ from ballot.services.clock import spoken, spoken_hour
 
 @dataclass(frozen=True)
 class Letter:
-    """One letter before it is queued. `key` names its purpose: a second letter with the same key is the same letter."""
+    """One letter before it is queued. `key` names its purpose: a second letter with the same key is the same letter.
+
+    `template` is the kind whose words it has, where that is another one; `mailing_id` the mailing it belongs to, if any.
+    """
 
     kind: str
     key: str
@@ -24,6 +27,8 @@ class Letter:
     words: Mapping[str, Any]
     meeting_id: str | None = None
     handle: str | None = None
+    template: str = ""
+    mailing_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -48,14 +53,16 @@ def invitation(
     closes: datetime,
     elections: Sequence[Asked],
     introduction: str = "",
+    subject: str = "",
     practice: bool = False,
     reminder: int = 0,
 ) -> Letter:
     """The member's own link and code. A reissued link (next generation) and each reminder are letters of their own.
 
-    Without a code (split trust) the letter carries the link alone.
+    Without a code (split trust) the letter carries the link alone. An own `subject` takes the place of the usual one; the close
+    follows in any case.
     """
-    what = f"Reminder: vote at the {meeting}" if reminder else f"Vote at the {meeting}"
+    what = subject or usual_subject("reminder" if reminder else "invitation", meeting)
     words = {
         "meeting": meeting,
         "name": name,
@@ -147,39 +154,74 @@ def trustee_link(
     )
 
 
+@dataclass(frozen=True)
+class Decided:
+    """One election's outcome as the result mail tells it: the verdicts first, then where all figures are."""
+
+    name: str
+    closed: str
+    verdict: tuple[str, ...]
+    result_url: str
+    check_url: str
+    fingerprint: str
+    practice: bool = False
+
+
 def result(
     *,
     meeting_id: str,
-    election: str,
-    election_uuid: str,
+    meeting: str,
+    number: int,
     handle: str,
     name: str,
     address: str,
-    closed: datetime,
-    verdict: Sequence[str],
-    result_url: str,
-    fingerprint: str,
-    practice: bool = False,
+    results: Sequence[Decided],
+    introduction: str = "",
+    subject: str = "",
 ) -> Letter:
-    """The verdict in words, and where everything stands."""
+    """The results that were published since the mail before, each with its verdict first. `number` tells this mail from others."""
+    practice = all(one.practice for one in results)
     words = {
-        "election": election,
+        "meeting": meeting,
         "name": name,
-        "closed": closed,
-        "verdict": list(verdict),
-        "result_url": result_url,
-        "fingerprint": fingerprint,
+        "results": list(results),
+        "introduction": introduction,
         "practice": practice,
     }
     return Letter(
         "result",
-        f"result/{election_uuid}/{handle}",
+        f"result/{meeting_id}/{number}/{handle}",
         address,
-        _practice(f"Result: {election}, closed {_short(closed)}", practice=practice),
+        _practice(subject or usual_subject("result", meeting), practice=practice),
         words,
         meeting_id,
         handle,
     )
+
+
+def second_person(
+    *, approval: str, officer: str, name: str, address: str, asked_by: str, act: str, about: str, meeting: str, link: str
+) -> Letter:
+    """Another officer is asked to agree to an act that needs two people. The link is a page behind the sign-in, and no secret."""
+    words = {"name": name, "asked_by": asked_by, "act": act, "about": about, "meeting": meeting, "link": link}
+    return Letter("second", f"second/{approval}/{officer}", address, f"Please agree or not: {act}, {meeting}", words)
+
+
+def test_of(letter: Letter, address: str) -> Letter:
+    """The same words as a test to an officer: marked in the heading and on top, and counted as nobody's letter."""
+    words = {**letter.words, "test": True}
+    return Letter("test", f"test/{secrets.token_hex(16)}", address, f"TEST: {letter.subject}", words, template=letter.kind)
+
+
+def usual_subject(kind: str, meeting: str) -> str:
+    """How the subject begins where the officer wrote no other."""
+    match kind:
+        case "reminder":
+            return f"Reminder: vote at the {meeting}"
+        case "result":
+            return f"Results: {meeting}"
+        case _:
+            return f"Vote at the {meeting}"
 
 
 def _practice(subject: str, *, practice: bool) -> str:
@@ -217,3 +259,57 @@ def checked_address(value: str) -> str:
     ):
         raise MalformedError(f"{value[:80]!r} is not an e-mail address that this service can write to.")
     return f"{name}@{domain}"
+
+
+# --- what officers write themselves -------------------------------------------------------------------------------
+
+LONGEST_INTRODUCTION, LONGEST_SUBJECT = 3000, 100
+_ADDRESS = re.compile(r"(?:https?://|www\.)[^\s<>\"]+", re.IGNORECASE)
+_CODE = re.compile(r"\b[1-9A-HJ-NP-Za-km-z]{5}-[1-9A-HJ-NP-Za-km-z]{6}-[1-9A-HJ-NP-Za-km-z]{5}-[1-9A-HJ-NP-Za-km-z]{6}\b")
+
+
+def checked_introduction(words: str, public_url: str) -> str:
+    """An officer's own words with plain line ends, fit to stand in every member's mail.
+
+    Links to an agenda or a statement are welcome. A link that could be taken for the voting link is not, since members should
+    learn to trust one link alone.
+
+    Raises: MalformedError, with what to change.
+    """
+    plain = words.replace("\r\n", "\n").replace("\r", "\n").strip()
+    if len(plain) > LONGEST_INTRODUCTION:
+        raise MalformedError(f"Your words are {len(plain):,} characters long. Make them {LONGEST_INTRODUCTION:,} or fewer.")
+    if any((ord(c) < 32 and c != "\n") or ord(c) == 127 or c in "\u2028\u2029\x85" for c in plain):
+        raise MalformedError("Your words hold a tab or an invisible character. Type them again, or paste them as plain text.")
+    if _CODE.search(plain):
+        raise MalformedError("Take out the voting code. Each member’s own code is added below your words.")
+    for found in _ADDRESS.findall(plain):
+        address = found.rstrip(".,;:!?)’”'")
+        if _looks_like_voting(address, public_url):
+            raise MalformedError(
+                f"Take out the link {address[:80]}. It looks like a voting link, and members should find only one: their own."
+            )
+    return plain
+
+
+def _looks_like_voting(address: str, public_url: str) -> bool:
+    lower = address.casefold()
+    ours = public_url.casefold().split("://", 1)[-1]
+    rest = lower.split("://", 1)[-1]
+    if rest == ours or rest.startswith(f"{ours}/"):
+        return not rest.removeprefix(ours).startswith(("/e/", "/m/", "/how"))  # our own public pages are no voting link
+    return "#" in lower or re.search(r"\bvot(e|ing)|ballot", lower) is not None
+
+
+def checked_subject(words: str) -> str:
+    """An officer's own subject, or nothing. Raises: MalformedError, with what to change."""
+    if not words.strip():
+        return ""
+    plain = checked_heading("subject", words.strip())
+    if len(plain) > LONGEST_SUBJECT:
+        raise MalformedError(f"Make the subject {LONGEST_SUBJECT} characters or fewer: phones cut long ones short.")
+    if _ADDRESS.search(plain) or _CODE.search(plain):
+        raise MalformedError("Take the link or code out of the subject.")
+    if plain.casefold().startswith(("test", "practice")):
+        raise MalformedError("The subject cannot begin with TEST or PRACTICE: these words mark other e-mails.")
+    return plain

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import email.policy
 import json
+import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -23,10 +24,14 @@ from ballot.config import Config
 from ballot.models import Outbox, table
 from ballot.services.clock import spoken
 from ballot.services.keys import Keys
+from ballot.services.mail.bounces import Action, Report, mail_of, tag_of, tagged
 from ballot.services.mail.letters import Letter, checked_address, checked_heading
 
 TEMPLATES = Path(__file__).parents[3] / "templates" / "mail"  # at the top of the tree, beside the package
-ALWAYS_NEW = {"receipt", "sign-in"}  # kinds whose keys are random
+ALWAYS_NEW = {"receipt", "sign-in", "test"}  # kinds whose keys are random
+URGENT = {"sign-in", "test", "second", "trustee"}  # somebody waits for these, so they leave before any mailing to many
+_BEFORE_OTHERS = timedelta(days=1)
+NAMES = ("name", "meeting", "election", "asked_by", "about")  # words of a letter that are one line each
 
 
 class State(StrEnum):
@@ -48,6 +53,24 @@ class Text:
     subject: str
     plain: str
     html: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a delivery report: the mail it is about, if that is one of ours, and what it said."""
+
+    row: Outbox | None
+    action: Action
+
+
+class Outgoing(EmailMessage):
+    """A message with its envelope: where reports about it go, and the name by which they call it (RFC 3461)."""
+
+    envelope_from: str = ""
+    envelope_id: str = ""
+
+
+_OURS = re.compile(r"<?([0-9a-f]{32})@[^<>@\s]+>?", re.ASCII)  # a Message-ID of ours names the mail
 
 _INSERT: Final = insert(table(Outbox))
 
@@ -92,12 +115,7 @@ class Mailer:
         return lambda connection: connection.execute(_INSERT, values)
 
     def _row(self, letter: Letter, now: datetime) -> Outbox:
-        recipient = checked_address(letter.recipient)
-        subject = checked_heading("subject", letter.subject)
-        words = {**letter.words, "organisation": self._config.organisation, "public_url": self._config.public_url}
-        text = Text(
-            recipient, subject, self._render(letter.kind, "txt", words), self._render(letter.kind, "html", {**words, "subject": subject})
-        )
+        text = self.written(letter)
         identity = secrets.token_hex(16)
         message_id = f"<{identity}@{self._domain}>"
         return Outbox(
@@ -108,9 +126,21 @@ class Mailer:
             handle=letter.handle,
             state=State.WAITING,
             message_id=message_id,
-            due_at=now,
+            due_at=now - _BEFORE_OTHERS if letter.kind in URGENT else now,
+            queued_at=now,
+            mailing_id=letter.mailing_id,
             sealed=self._keys.seal(_purpose(message_id), json.dumps(text.__dict__).encode()),
         )
+
+    def written(self, letter: Letter) -> Text:
+        """The letter as it would leave, queued or not. Raises: as `put`."""
+        recipient, subject = checked_address(letter.recipient), checked_heading("subject", letter.subject)
+        for name in NAMES:
+            if name in letter.words:
+                checked_heading(name, letter.words[name])
+        words = {"test": False, **letter.words, "organisation": self._config.organisation, "public_url": self._config.public_url}
+        kind = letter.template or letter.kind
+        return Text(recipient, subject, self._render(kind, "txt", words), self._render(kind, "html", {**words, "subject": subject}))
 
     def _render(self, kind: str, form: str, words: Mapping[str, Any]) -> str:
         return self._templates.get_template(f"{kind}.{form}").render(words)
@@ -129,7 +159,7 @@ class Mailer:
         """Handle → state of the member's last mail of this kind."""
         statement = (
             select(col(Outbox.handle), col(Outbox.state))
-            .order_by(col(Outbox.due_at))
+            .order_by(func.coalesce(col(Outbox.queued_at), col(Outbox.due_at)))
             .where(col(Outbox.meeting_id) == meeting_id, col(Outbox.kind) == kind, col(Outbox.handle).is_not(None))
         )
         return {handle: State(state) for handle, state in session.execute(statement)}
@@ -138,19 +168,35 @@ class Mailer:
         """Let mails that failed, or whose fate is unknown, go again with the same Message-ID. Returns how many will."""
         statement = (
             update(Outbox)
-            .values(state=State.WAITING, due_at=now, attempts=0, detail="", handed_over=False)
+            .values(state=State.WAITING, due_at=now, attempts=0, detail="", status="", bounce="", handed_over=False)
             .where(col(Outbox.id).in_(list(ids)), col(Outbox.state).in_([State.FAILED, State.UNKNOWN]), col(Outbox.sealed).is_not(None))
         )
         return cast("int", session.execute(statement).rowcount)  # type: ignore[attr-defined]
 
-    def bounced(self, session: Session, message_id: str, detail: str, now: datetime) -> bool:
-        """A delivery report for one of our mails came back. False if it is none of ours."""
-        statement = (
-            update(Outbox)
-            .values(state=State.BOUNCED, detail=brief(detail), done_at=now)
-            .where(col(Outbox.message_id) == message_id, col(Outbox.state).in_([State.ACCEPTED, State.UNKNOWN]))
-        )
-        return cast("int", session.execute(statement).rowcount) > 0  # type: ignore[attr-defined]
+    def report(self, session: Session, found: Report, now: datetime) -> Outcome:
+        """Record what a delivery report says about one of our mails, found by the tag of the envelope, then by its Message-ID.
+
+        A failure makes it "bounced"; a delay is noted and changes nothing else. The same report twice is the same. Whatever it
+        says of a mail that never left is not believed.
+        """
+        identities = [identity for tag in found.tags if (identity := mail_of(self._keys, tag)) is not None]
+        identities += [match[1] for one in found.message_ids if (match := _OURS.fullmatch(one))]
+        for identity in dict.fromkeys(identities):
+            row = session.get(Outbox, identity, with_for_update=True)
+            if row is None or row.state not in {State.ACCEPTED, State.UNKNOWN, State.BOUNCED}:
+                continue
+            if found.action is Action.FAILED:
+                row.state, row.bounce = State.BOUNCED, "hard" if found.hard else "soft"
+            elif row.state == State.BOUNCED:
+                return Outcome(row, found.action)
+            elif found.action is Action.DELAYED:
+                row.bounce = "delayed"
+            else:
+                return Outcome(row, found.action)
+            row.status, row.detail, row.done_at, row.sealed = found.status, brief(found.diagnostic or found.status), now, None
+            session.add(row)
+            return Outcome(row, found.action)
+        return Outcome(None, found.action)
 
     def withdraw(self, session: Session, meeting_id: str, handle: str) -> int:
         """Drop what still waits for this member (their link was reissued or withdrawn). A mail being sent is not stopped."""
@@ -172,12 +218,21 @@ class Mailer:
             raise RuntimeError("this mail was accepted, and its text wiped")
         return Text(**json.loads(self._keys.unseal(_purpose(row.message_id), row.sealed)))
 
-    def message(self, row: Outbox, now: datetime) -> EmailMessage:
-        """A fresh message object for one mail: one recipient, text and simple HTML, nothing loaded from anywhere."""
+    def message(self, row: Outbox, now: datetime) -> Outgoing:
+        """A fresh message object for one mail: one recipient, text and simple HTML, nothing loaded from anywhere.
+
+        Reports about it come back to an address that names the mail by a tag (`bounces`). A receipt's mail has no such tag: its
+        row is deleted when it has gone, and the report would be about nothing.
+        """
         text = self.open(row)
         smtp = self._config.smtp
         sender = smtp.sender if smtp else f"ballots@{self._domain}"
-        message = EmailMessage(policy=email.policy.SMTP)
+        message = Outgoing(policy=email.policy.SMTP)
+        message.envelope_from = smtp.bounce_address if smtp and smtp.bounce_address else sender
+        if row.kind != "receipt":
+            message.envelope_id = tag_of(self._keys, row.id)
+            if smtp and smtp.bounce_address:
+                message.envelope_from = tagged(smtp.bounce_address, message.envelope_id)
         message["From"] = Address(checked_heading("organisation", self._config.organisation), addr_spec=checked_address(sender))
         message["To"] = Address(addr_spec=checked_address(text.recipient))
         message["Reply-To"] = Address(addr_spec=checked_address(smtp.reply_to if smtp else sender))

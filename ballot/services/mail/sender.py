@@ -6,10 +6,11 @@ import logging
 import socket
 import threading
 from collections.abc import Callable
-from datetime import timedelta
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlmodel import col
 
 from ballot.config import Config
@@ -22,16 +23,18 @@ from ballot.errors import (
     MalformedError,
     UnavailableError,
 )
-from ballot.models import Outbox
+from ballot.models import Mailing, MailSender, Outbox
 from ballot.services.clock import Clock
 from ballot.services.database import Database
 from ballot.services.keys import Keys
+from ballot.services.mail.bounces import status_in
 from ballot.services.mail.outbox import Mailer, State, brief
 from ballot.services.mail.transport import Transport, transport_for
 from ballot.services.startup import only_one
 
 log = logging.getLogger(__name__)
 
+SEEN_EVERY = timedelta(seconds=20)  # how often a sender leaves word that it is at work
 # Minutes before the second, third, … try of a mail that the server deferred; then every hour until we give up.
 PATIENCE = (1, 5, 15, 30)
 TRIES = 50
@@ -42,7 +45,8 @@ SERVER_PAUSES = (2, 5, 15, 60, 300)  # seconds to wait after the server as a who
 class Sender:
     """Sends what waits, one mail after another, at a steady pace. Several senders never send the same mail.
 
-    `name` tells this sender from those of other hosts. On one host, `startup.only_one` keeps a second one away.
+    Where nothing waits, `refill` may queue the next letters of a mailing, and tells how many. `name` tells this sender from those
+    of other hosts. On one host, `startup.only_one` keeps a second one away.
     """
 
     def __init__(
@@ -56,12 +60,15 @@ class Sender:
         mails_per_minute: int = 60,
         wait: Callable[[float], object] | None = None,
         stop: threading.Event | None = None,
+        refill: Callable[[], int] | None = None,
     ) -> None:
         self._database, self._mailer, self._transport, self._clock = database, mailer, transport, clock
         self._name = name or socket.gethostname()
         self._pace = 60 / mails_per_minute
         self._stop = stop or threading.Event()
         self._wait = wait or self._stop.wait
+        self._refill = refill or (lambda: 0)
+        self._seen: tuple[datetime, str] | None = None
 
     def recover(self) -> dict[State, int]:
         """Settle what a sender of this name left behind when it died, and old claims of any other. Call it before sending."""
@@ -93,8 +100,11 @@ class Sender:
         try:
             while not self._stop.is_set():
                 try:
+                    self._show_itself(trouble="")
                     row = self._claim()
                     if row is None:
+                        if self._refill():
+                            continue
                         if until_empty and not self._waiting():
                             break
                         self._wait(1)
@@ -105,6 +115,7 @@ class Sender:
                 except (MailServerError, UnavailableError) as error:
                     pause = SERVER_PAUSES[min(trouble, len(SERVER_PAUSES) - 1)]
                     trouble += 1
+                    self._show_itself(trouble=brief(error))
                     (report or log.warning)(f"{error} Trying again in {pause} seconds.")
                     self._wait(pause)
         finally:
@@ -122,19 +133,23 @@ class Sender:
             self._transport.close()
         return sent
 
+    def _show_itself(self, *, trouble: str) -> None:
+        """Leave word for the officers' pages that a sender is at work, now and then, and at once when trouble begins or ends."""
+        now = self._clock.now()
+        if self._seen is not None and self._seen[1] == trouble and now < self._seen[0] + SEEN_EVERY:
+            return
+        with suppress(UnavailableError), self._database.write() as session:
+            session.merge(MailSender(name=self._name, seen_at=now, trouble=trouble))
+        self._seen = (now, trouble)
+
     def _waiting(self) -> bool:
         with self._database.read_connection() as connection:
-            return connection.execute(select(col(Outbox.id)).where(col(Outbox.state) == State.WAITING).limit(1)).first() is not None
+            return connection.execute(select(col(Outbox.id)).where(*_may_leave()).limit(1)).first() is not None
 
     def _claim(self) -> Outbox | None:
         """The next due mail, now ours: no other sender gets it."""
         now = self._clock.now()
-        due = (
-            select(col(Outbox.id))
-            .where(col(Outbox.state) == State.WAITING, col(Outbox.due_at) <= now)
-            .order_by(col(Outbox.due_at), col(Outbox.id))
-            .limit(1)
-        )
+        due = select(col(Outbox.id)).where(*_may_leave(), col(Outbox.due_at) <= now).order_by(col(Outbox.due_at), col(Outbox.id)).limit(1)
         with self._database.read_connection() as connection:
             if connection.execute(due).first() is None:
                 return None  # an idle sender does not take the write lock
@@ -161,12 +176,12 @@ class Sender:
         try:
             answer = self._transport.deliver(self._mailer.message(row, self._clock.now()), handed_over)
         except MailRefusedError as error:
-            return self._settle(row, State.FAILED, str(error))
+            return self._settle(row, State.FAILED, str(error), status=status_in(str(error)))
         except MailUnknownError as error:
             return self._settle(row, State.UNKNOWN, str(error))
         except MailDeferredError as error:
             if row.attempts >= TRIES:
-                return self._settle(row, State.FAILED, f"given up after {row.attempts} tries: {error}")
+                return self._settle(row, State.FAILED, f"given up after {row.attempts} tries: {error}", status=status_in(str(error)))
             minutes = PATIENCE[row.attempts - 1] if row.attempts <= len(PATIENCE) else 60
             return self._settle(row, State.WAITING, str(error), due_at=self._clock.now() + timedelta(minutes=minutes))
         except (MailServerError, ConfigurationError) as error:
@@ -187,7 +202,15 @@ class Sender:
         return state
 
 
-def start_in_background(config: Config, keys: Keys, database: Database, clock: Clock) -> threading.Thread:
+def _may_leave() -> list[ColumnElement[bool]]:
+    """What waits and belongs to no mailing that is paused."""
+    paused = select(col(Mailing.id)).where(col(Mailing.paused_at).is_not(None))
+    return [col(Outbox.state) == State.WAITING, col(Outbox.mailing_id).is_(None) | col(Outbox.mailing_id).not_in(paused)]
+
+
+def start_in_background(
+    config: Config, keys: Keys, database: Database, clock: Clock, refill: Callable[[], int] | None = None
+) -> threading.Thread:
     """Development: a thread that sends while the site runs. Of several workers, one does it at a time."""
 
     def work() -> None:
@@ -197,7 +220,8 @@ def start_in_background(config: Config, keys: Keys, database: Database, clock: C
                 with only_one(config.data, "mail") as mine:
                     if mine:
                         rate = 6000 if config.smtp is None else config.mails_per_minute
-                        Sender(database, Mailer(config, keys), transport_for(config, database, clock), clock, mails_per_minute=rate).run()
+                        transport = transport_for(config, database, clock)
+                        Sender(database, Mailer(config, keys), transport, clock, mails_per_minute=rate, refill=refill).run()
             except Exception:
                 log.exception("the mail sender stopped; it starts again in a moment")
             pause.wait(2)

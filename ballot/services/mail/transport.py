@@ -22,7 +22,7 @@ from ballot.errors import ConfigurationError, MailDeferredError, MailRefusedErro
 from ballot.models import CaughtMail
 from ballot.services.clock import Clock
 from ballot.services.database import Database
-from ballot.services.mail.outbox import brief
+from ballot.services.mail.outbox import Outgoing, brief
 
 
 class Transport(Protocol):
@@ -56,8 +56,13 @@ class SmtpTransport:
         if not text.endswith(b"\r\n"):
             text += b"\r\n"
         connection = self._open()
+        sender, options = self._settings.sender, []
+        if isinstance(message, Outgoing):
+            sender = message.envelope_from or sender
+            if connection.has_extn("dsn"):  # RFC 3461: a report then returns the headings, and never the voting link
+                options = ["RET=HDRS", *([f"ENVID={message.envelope_id}"] if message.envelope_id else [])]
         try:
-            self._expect(connection.mail(self._settings.sender), 250, about_us=True)
+            self._expect(connection.mail(sender, options), 250, about_us=True)
             self._expect(connection.rcpt(recipient), 250, 251)
             self._expect(connection.docmd("DATA"), 354)
             connection.send(text)

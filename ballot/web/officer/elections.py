@@ -20,7 +20,7 @@ from ballot.services.clock import spoken
 from ballot.services.lifecycle import ElectionDraft, Rehearsal
 from ballot.services.trustees import Person
 from ballot.web import site
-from ballot.web.access import CONDUCT, OFFICERS, open_to
+from ballot.web.access import CONDUCT, STAFF, open_to
 from ballot.web.forms import UK, Form, clock_time, day, line, lines_of, moment_of, options, text
 from ballot.web.officer import bp
 from ballot.web.officer.common import actor, election_of, meeting_of, rights, work_on
@@ -209,7 +209,7 @@ def save_details(uuid: str) -> AnyResponse | tuple[str, int]:
 
 
 @bp.get("/e/<base58:uuid>/questions")
-@open_to(*OFFICERS)
+@open_to(*STAFF)
 def questions(uuid: str) -> str:
     with site().database.read() as db:
         election = election_of(db, uuid)
@@ -331,7 +331,7 @@ class TrusteesForm(Form):
 
 
 @bp.get("/e/<base58:uuid>/trustees")
-@open_to(*OFFICERS)
+@open_to(*STAFF)
 def key_holders(uuid: str) -> str:
     with site().database.read() as db:
         return _trustees_page(db, uuid, None)
@@ -495,7 +495,7 @@ def _next(election: Election, tasks: list[Task], now: datetime) -> Task:
 
 
 @bp.get("/e/<base58:uuid>")
-@open_to(*OFFICERS)
+@open_to(*STAFF)
 def one_election(uuid: str) -> str:
     now = site().clock.now()
     with site().database.read() as db:

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from flask import redirect, render_template
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 from werkzeug.wrappers import Response as AnyResponse
 from wtforms import RadioField
 from wtforms.validators import InputRequired
 
 from ballot.errors import BallotError
-from ballot.models import Election, ElectionState, Meeting, Outbox, Roll
-from ballot.services import approvals, invitations, lifecycle
-from ballot.services.mail import State
+from ballot.models import Election, ElectionState, Meeting, Roll
+from ballot.services import approvals, invitations, lifecycle, mailings
 from ballot.web import site
-from ballot.web.access import CONDUCT, KEEP_ROLL, OFFICERS, open_to
-from ballot.web.forms import Form, line, options, text
+from ballot.web.access import CONDUCT, OFFICERS, STAFF, open_to
+from ballot.web.forms import Form, line, options
 from ballot.web.officer import bp
-from ballot.web.officer.common import CodeForm, actor, code_is_right, meeting_of, rights
+from ballot.web.officer.common import actor, meeting_of, rights
 
 
 class MeetingForm(Form):
@@ -45,14 +42,6 @@ class MeetingForm(Form):
             ]
         ),
         validators=[InputRequired("Choose who makes the voting codes")],
-    )
-
-
-class SendForm(CodeForm):
-    introduction = text(
-        "A few words at the start of the e-mail",
-        hint="Optional. The link, the code, the dates and the fingerprints are added below it.",
-        longest=3000,
     )
 
 
@@ -107,17 +96,24 @@ def make_meeting() -> AnyResponse | tuple[str, int]:
 
 
 @bp.get("/m/<base58:meeting_id>")
-@open_to(*OFFICERS)
+@open_to(*STAFF)
 def one_meeting(meeting_id: str) -> str:
     with site().database.read() as db:
         meeting = meeting_of(db, meeting_id)
         found = db.get(Roll, meeting_id)
         elections = lifecycle.elections_of(db, meeting_id)
-        mails = site().mailer.counts(db, meeting_id)
-        next_ = next_step(db, meeting, found, elections, sent=sum(mails.values()))
+        health = mailings.health(db, site().mailer, meeting_id, site().clock.now())
+        next_ = next_step(db, meeting, found, elections, sent=sum(health.states.values()))
         can_send = bool(invitations.sendable(db, meeting_id)) and not meeting.split_trust
     return render_template(
-        "officer/meeting.html", meeting=meeting, roll=found, elections=elections, mails=mails, next=next_, can_send=can_send, **rights()
+        "officer/meeting.html",
+        meeting=meeting,
+        roll=found,
+        elections=elections,
+        mail_health=health,
+        next=next_,
+        can_send=can_send,
+        **rights(),
     )
 
 
@@ -154,78 +150,7 @@ def next_step(db: Session, meeting: Meeting, found: Roll | None, elections: list
     if live:
         first = min(live, key=lambda e: (e.state is ElectionState.OPEN, e.closes_at))
         return Next(f"go on with “{first.name}”", "", f"/officer/e/{first.uuid}", "Go on")
+    if mailings.unmailed_results(db, meeting.id):
+        words = "One e-mail with every result that is published."
+        return Next("mail the result to members", words, f"{here}/result-mail", "Mail the result")
     return Next("nothing", "Every ballot of this meeting is finished.")
-
-
-# --- the mails to members ---------------------------------------------------------------------------------------
-
-
-def _send_page(db: Session, meeting_id: str, form: SendForm) -> str:
-    meeting = meeting_of(db, meeting_id)
-    elections = invitations.sendable(db, meeting_id)
-    waiting = [e for e in lifecycle.elections_of(db, meeting_id) if e.state is ElectionState.DRAFT]
-    mails = site().mailer.counts(db, meeting_id)
-    reminder = any(e.state is ElectionState.OPEN for e in elections) and sum(mails.values()) > 0
-    return render_template(
-        "officer/send.html", meeting=meeting, elections=elections, drafts=waiting, mails=mails, form=form, reminder=reminder, **rights()
-    )
-
-
-@bp.get("/m/<base58:meeting_id>/send")
-@open_to(*CONDUCT)
-def send_page(meeting_id: str) -> str:
-    with site().database.read() as db:
-        return _send_page(db, meeting_id, SendForm())
-
-
-@bp.post("/m/<base58:meeting_id>/send")
-@open_to(*CONDUCT)
-def send(meeting_id: str) -> AnyResponse | tuple[str, int]:
-    return _send(meeting_id, reminder=False)
-
-
-@bp.post("/m/<base58:meeting_id>/remind")
-@open_to(*CONDUCT)
-def remind(meeting_id: str) -> AnyResponse | tuple[str, int]:
-    """To members who have not voted yet; one reminder a day at most, so the day is its number."""
-    return _send(meeting_id, reminder=True)
-
-
-def _send(meeting_id: str, *, reminder: bool) -> AnyResponse | tuple[str, int]:
-    form = SendForm()
-    now = site().clock.now()
-    if form.validate() and code_is_right(form):
-        try:
-            with site().database.read() as db:
-                meeting_of(db, meeting_id)
-            send_more = partial(
-                invitations.send_in_batches,
-                site().database,
-                site().config,
-                site().keys,
-                site().mailer,
-                meeting_id,
-                actor(),
-                now,
-                introduction=form.introduction.data,
-                reminder=now.toordinal() if reminder else 0,
-            )
-            if not send_more(seconds=15):
-                # Very many members: the rest goes on beside this request. Should the server stop, a second press goes on from there.
-                threading.Thread(target=send_more, kwargs={"seconds": 24 * 3600, "record": False}, daemon=True).start()
-            return redirect(f"/officer/m/{meeting_id}", code=303)
-        except BallotError as error:
-            form.put_error("code", str(error))
-    with site().database.read() as db:
-        return _send_page(db, meeting_id, form), 422
-
-
-@bp.post("/m/<base58:meeting_id>/retry")
-@open_to(*KEEP_ROLL)
-def retry(meeting_id: str) -> AnyResponse:
-    """Mails that failed, or whose fate is unknown, go again."""
-    with site().database.write() as db:
-        meeting_of(db, meeting_id)
-        stuck = select(Outbox.id).where(Outbox.meeting_id == meeting_id, col(Outbox.state).in_([State.FAILED, State.UNKNOWN]))
-        site().mailer.retry(db, db.exec(stuck).all(), site().clock.now())
-    return redirect(f"/officer/m/{meeting_id}", code=303)

@@ -28,7 +28,7 @@ from ballot.services.jobs import Kind
 from ballot.services.journal import Actor
 from ballot.services.lifecycle import ElectionDraft, Rehearsal
 from ballot.web import site
-from ballot.web.access import CONDUCT, KEEP_ROLL, OFFICERS, open_to
+from ballot.web.access import CONDUCT, KEEP_ROLL, STAFF, open_to
 from ballot.web.forms import clock_time, day, lines_of, moment_of, text
 from ballot.web.officer import bp
 from ballot.web.officer.common import CodeForm, actor, code_is_right, election_of, may, meeting_of, rights, tools, work_on
@@ -412,7 +412,7 @@ def _tally_page(db: Session, uuid: str, form: CodeForm, *, lot: LotForm | None =
 
 
 @bp.get("/e/<base58:uuid>/tally")
-@open_to(*OFFICERS)
+@open_to(*STAFF)
 def tally_page(uuid: str) -> str:
     with site().database.read() as db:
         return _tally_page(db, uuid, CodeForm(formdata=None))

@@ -15,7 +15,7 @@ from ballot.models import Meeting, Officer
 from ballot.services import lifecycle, practice, roll, trustees
 from ballot.services.trustees import Person
 from ballot.web import site
-from ballot.web.access import CONDUCT, OFFICERS, open_to
+from ballot.web.access import CONDUCT, STAFF, open_to
 from ballot.web.forms import UK, Form, clock_time, day, lines_of, moment_of, options, text
 from ballot.web.officer import bp
 from ballot.web.officer.common import actor, meeting_of, rights
@@ -78,7 +78,7 @@ def _usual(db: Session, meeting_id: str) -> dict[str, object]:
 
 
 @bp.get("/m/<base58:meeting_id>/practice")
-@open_to(*OFFICERS)
+@open_to(*STAFF)
 def practice_page(meeting_id: str) -> str:
     with site().database.read() as db:
         return _page(db, meeting_of(db, meeting_id), PracticeForm(formdata=None, data=_usual(db, meeting_id)))
