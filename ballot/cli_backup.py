@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
@@ -17,12 +16,12 @@ from ballot.config import Config
 from ballot.errors import MalformedError, RefusedError, UnusableInputError
 from ballot.sealed import read_file, seal, unseal, write_private
 from ballot.services import backup, replay
+from ballot.services.backups import STAMP, remembered
 from ballot.services.clock import SystemClock, iso
 from ballot.services.database import Database
 from ballot.services.keys import Keys
 from ballot.services.startup import prepare
 
-STAMP = "backups.json"  # under BALLOT_DATA: when each part was last backed up, for `ballot doctor`
 _LARGEST_PUBLIC = 1 << 30  # bytes of a companion file or a journal
 
 
@@ -100,7 +99,8 @@ def _backup(args: argparse.Namespace) -> int:
         what, part = f"{sum(counts.values()):,} rows, {counts.get('cast', 0):,} of them ballots", "database"
     digest = backup.file_hash(path)
     write_private(path.with_name(f"{path.name}.sha256"), f"{digest}  {path.name}\n".encode(), replace=True)
-    _remember(config.data, part, path, digest, now)
+    config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_private(config.data / STAMP, remembered(config.data, part, path, digest, now), replace=True)
     print(f"Wrote {path}: {what}. SHA-256 {digest}")
     if args.keep is not None:
         for old in _older(args.file, path, args.keep):
@@ -121,23 +121,6 @@ def _older(pattern: Path, newest: Path, keep: int) -> list[Path]:
 
     dated = sorted((moment, path) for path in newest.parent.iterdir() if (moment := made(path)) is not None)
     return [path for _, path in dated[:-keep] if path != newest]
-
-
-def _remember(data: Path, part: str, path: Path, digest: str, now: datetime) -> None:
-    """What `ballot doctor` reads: the last backup of each part."""
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    known = last_backups(data)
-    known[part] = {"made": iso(now), "file": str(path.absolute()), "bytes": path.stat().st_size, "sha256": digest}
-    write_private(data / STAMP, json.dumps(known, indent=1).encode() + b"\n", replace=True)
-
-
-def last_backups(data: Path) -> dict[str, dict[str, str | int]]:
-    """`database` and `keys`, each with `made`, `file`, `bytes`, `sha256`, as far as there was one."""
-    try:
-        known = json.loads((data / STAMP).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return known if isinstance(known, dict) else {}
 
 
 # --- restore ------------------------------------------------------------------------------------------------------

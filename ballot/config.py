@@ -51,6 +51,8 @@ class Config:
     token_days: int
     mails_per_minute: int
     source_url: str = ""
+    logo: Path | None = None
+    colour: str = ""
     metrics_token_file: Path | None = None
 
     @property
@@ -91,6 +93,8 @@ class Config:
             token_days=_number(env, "BALLOT_TOKEN_DAYS", 60, 1, 400),
             mails_per_minute=_number(env, "BALLOT_MAILS_PER_MINUTE", 60, 1, 100_000),
             source_url=_source_url(env),
+            logo=_path(env, "BALLOT_LOGO"),
+            colour=env.get("BALLOT_COLOUR", "").strip(),
             metrics_token_file=_path(env, "BALLOT_METRICS_TOKEN_FILE"),
         )
 

@@ -11,16 +11,20 @@ from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
+from gunicorn.glogging import Logger as GunicornLogger  # type: ignore[import-untyped]
 
+from ballot import failpoints, logs
 from ballot.app import create_app
 from ballot.config import Config
-from ballot.services import invitations, jobs, lifecycle, mail, mailings, tidy
+from ballot.services import invitations, jobs, lifecycle, mail, mailings, roll_import, tidy
 from ballot.services.clock import Clock, SystemClock
 from ballot.services.database import Database
 from ballot.services.keys import Keys
 from ballot.services.startup import only_one, prepare
+from ballot.web.telemetry import share_figures
 
 WORKERS, THREADS = 2, 4
+STOP_WITHIN = 60  # seconds; the longest cast takes one or two
 LOOK_EVERY = 2  # seconds
 
 log = logging.getLogger(__name__)
@@ -32,7 +36,10 @@ def build() -> Flask:
     Raises: ConfigurationError.
     """
     config, clock = Config.from_environ(os.environ), SystemClock()
+    logs.install(verbose=config.development)
+    failpoints.arm(os.environ, development=config.development)
     database, keys = prepare(config)
+    share_figures(config.data / "metrics")
     app = create_app(config, clock=clock, database=database, keys=keys)
     _start_clock(config, database, keys, clock)
     if config.development:
@@ -60,6 +67,7 @@ def _start_clock(config: Config, database: Database, keys: Keys, clock: Clock) -
                         if jobs.waiting(database, clock):
                             worker.start()
                         tidy.tidy_due(database, clock.now())
+                        roll_import.forget_due(database, clock.now())
                         pause.wait(LOOK_EVERY)
             except Exception:
                 log.exception("closing or deleting on time failed; it is tried again in a moment")
@@ -89,13 +97,28 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
     def load_config(self) -> None:
         """What `gunicorn` would read from its command line."""
         for name, value in self._options.items():
-            self.cfg.set(name, value)
+            if name in self.cfg.settings:  # newer releases have more of them
+                self.cfg.set(name, value)
 
     def load(self) -> Flask:
         """The WSGI application of one worker."""
         return build()
 
 
+class Logger(GunicornLogger):  # type: ignore[misc]  # gunicorn ships no types
+    """gunicorn's own words in our form."""
+
+    def setup(self, cfg: Any) -> None:
+        """As gunicorn sets it up, then in lines of JSON."""
+        super().setup(cfg)
+        logs.install()
+
+
 def serve(bind: str, workers: int = WORKERS, threads: int = THREADS) -> None:
-    """Run until told to stop. Only errors are logged: what members fetch is nobody's business."""
-    Server(bind=bind, workers=workers, worker_class="gthread", threads=threads, proc_name="ballot", loglevel="warning").run()
+    """Run until told to stop: SIGTERM lets every request that has begun be answered, for `STOP_WITHIN` seconds. The log (`ballot.logs`)
+    tells routes and times, never who asked for what.
+    """
+    share_figures(Config.from_environ(os.environ).data / "metrics", fresh=True)
+    options = {"bind": bind, "workers": workers, "worker_class": "gthread", "threads": threads, "graceful_timeout": STOP_WITHIN}
+    options |= {"proc_name": "ballot", "loglevel": "info", "logger_class": Logger}
+    Server(**options, control_socket_disable=True).run()  # nobody steers the server but by signals

@@ -36,7 +36,7 @@ MAY = {
     "recount": {"protocol", "count"},
     "verifier": {"protocol", "recount"},
     "invariants": {"protocol", "recount", "verifier"},
-    "services": {"protocol", "count", "recount", "verifier", "invariants", "failpoints", "config", "models", "services", "migrations"},
+    "services": {"protocol", "count", "recount", "verifier", "invariants", "failpoints", "config", "sealed", "models", "services", "migrations"},
     "web": {"protocol", "count", "recount", "verifier", "failpoints", "config", "models", "services", "web"},
 }
 

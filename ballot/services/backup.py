@@ -30,6 +30,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -44,12 +45,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy import JSON, BigInteger, Connection, DateTime, Integer, LargeBinary, MetaData, Table, func, inspect, select, text
 from sqlalchemy.types import Boolean
 
-from ballot import __version__, sealed
+from ballot import sealed
 from ballot.errors import BackupError, ConfigurationError, MalformedError, UnusableInputError
 from ballot.services.clock import iso
 from ballot.services.database import Database, translated
 from ballot.services.keys import Keys, contents, put_back
 
+VERSION: Final = version("ballot")
 PIECE: Final = 1 << 20  # bytes of compressed text in one sealed piece
 PUBLIC_PREFIX: Final = "ballot-backup-key:"
 PRIVATE_KIND: Final = "backup key"
@@ -301,7 +303,7 @@ def back_up(database: Database, keys: Keys, path: Path, lock: Lock, now: datetim
     with translated(), database.engine.connect() as plain:
         connection = plain if database.is_sqlite else plain.execution_options(isolation_level="REPEATABLE READ")
         schema = str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one())
-        head = Head("database", now, __version__, schema, site_mark(keys), about)
+        head = Head("database", now, VERSION, schema, site_mark(keys), about)
         with _private(path) as file:
             _seal_stream(file, head, key, _rows(connection, counts))
     return counts
@@ -313,7 +315,7 @@ def back_up_keys(keys: Keys, folder: Path, path: Path, lock: Lock, now: datetime
     files = contents(folder)
     lines = [json.dumps({"file": name, "text": words}).encode() for name, words in files.items()]
     with _private(path) as file:
-        _seal_stream(file, Head("keys", now, __version__, "", site_mark(keys), about), key, [*lines, b'{"end":%d}' % len(files)])
+        _seal_stream(file, Head("keys", now, VERSION, "", site_mark(keys), about), key, [*lines, b'{"end":%d}' % len(files)])
     return len(files)
 
 
