@@ -8,7 +8,7 @@ BUNDLE := $(VENV)/.bundle
 # Tests run in so many processes at once, a file at a time.
 PROCESSES ?= 2
 
-.PHONY: run headless test coverage lint bench build clean
+.PHONY: run headless test coverage lint bench build clean load size
 
 run: $(BUNDLE)  ## a sample organisation on this machine, and what to open
 	$(BIN)/ballot demo
@@ -32,6 +32,12 @@ lint: $(TOOLS)
 
 bench: $(BUNDLE) $(TOOLS)  ## speed, beside Belenios's own tool
 	$(BIN)/python -m bench
+
+load: $(BUNDLE) $(TOOLS)  ## the running service under load, on SQLite and PostgreSQL; LOAD_ARGS=--short takes two minutes
+	$(BIN)/python -m bench.load $(LOAD_ARGS)
+
+size: $(BUNDLE) $(TOOLS)  ## what an election of 1,000 to 100,000 ballots costs; SIZE_ARGS="--ballots 1000 5000" for less
+	$(BIN)/python -m bench.size $(SIZE_ARGS)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis node_modules ballot/web/static/dist

@@ -46,8 +46,9 @@ def main() -> None:
             print(table([("", "ballot", "belenios-tool", "faster"), *rows]) + "\n", flush=True)
         if "casts" in wanted:
             print(f"{args.casts} honest ballots cast on the running service (2 gunicorn workers; the clients share the machine).")
-            print(f"SQLite      {casts.sqlite(folder / 'sqlite', voters=args.casts)}", flush=True)
-            print(f"PostgreSQL  {casts.postgresql(folder / 'postgresql', voters=args.casts)}\n", flush=True)
+            print(f"SQLite      {casts.casts('sqlite', folder / 'sqlite', voters=args.casts)}", flush=True)
+            folder.chmod(0o755)  # PostgreSQL runs as another account
+            print(f"PostgreSQL  {casts.casts('postgresql', folder / 'postgresql', voters=args.casts)}\n", flush=True)
     for part in ("booth", "keyholder", "count"):
         if part in wanted and importlib.util.find_spec(f"bench.bench_{part}"):
             subprocess.run([sys.executable, "-m", f"bench.bench_{part}"], check=True)

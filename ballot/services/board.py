@@ -24,6 +24,7 @@ from ballot.errors import (
     NotFoundError,
     NotInElectorateError,
     NotOpenError,
+    VerificationError,
     VotingClosedError,
 )
 from ballot.models import BoardEvent, BoardHead, BoardObject, Cast, Companion, Election, ElectionState, Electorate, RollEntry, table
@@ -130,6 +131,7 @@ def cast(
         NotInElectorateError: not this member's election, or signed with somebody else's code.
         NotOpenError, VotingClosedError: too early, too late.
         AlreadyVotedError: another ballot of this member is in the box; `.receipt` is its receipt.
+        TooManyTriesError: too many that do not hold came with this token.
         UnavailableError: the database is down or full; nothing is recorded.
     """
     claim = read_voting_token(keys, token, now)
@@ -144,9 +146,14 @@ def cast(
     if found.receipt is not None:
         return found.receipt
 
-    ballot = Ballot.parse(ballot_bytes)
-    failpoints.reach("parsed")
-    check_ballot(setup.election, ballot, None)  # that the credential is this member's, so in the list, is checked below
+    database.strikes.check(claim.handle, now)
+    try:
+        ballot = Ballot.parse(ballot_bytes)
+        failpoints.reach("parsed")
+        check_ballot(setup.election, ballot, None)  # that the credential is this member's, so in the list, is checked below
+    except (MalformedError, VerificationError):
+        database.strikes.note(claim.handle, now)
+        raise
     failpoints.reach("verified")
     beside = None if also is None else also(found.accepted(setup, mine, now))
 

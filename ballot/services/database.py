@@ -26,6 +26,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel import Session
 
 from ballot.errors import ConfigurationError, UnavailableError
+from ballot.services.strikes import Strikes
 
 BUSY_SECONDS = 30
 _IDLE_SECONDS = 1.0
@@ -38,6 +39,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.setups: dict[str, object] = {}  # what never changes once locked, parsed once in this process (services.board)
+        self.strikes = Strikes()
         address = make_url(url)
         self.is_sqlite = address.get_backend_name() == "sqlite"
         if self.is_sqlite:

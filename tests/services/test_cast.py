@@ -21,6 +21,7 @@ from ballot.errors import (
     NotInElectorateError,
     NotOpenError,
     TokenInvalidError,
+    TooManyTriesError,
     VotingClosedError,
 )
 from ballot.models import Cast, RollEntry
@@ -29,6 +30,7 @@ from ballot.protocol.messages import Ballot
 from ballot.protocol.receipts import Receipt
 from ballot.services import board, lifecycle, registrar, tokens
 from ballot.services.registrar import Cause
+from ballot.services.strikes import MOST
 from tests.services.world import CLOSES, OFFICER, OPENS, World
 
 FOR = ((0, 1, 0), (1, 2, 0, 0))
@@ -370,3 +372,16 @@ def test_the_board_names_no_member_and_no_time(open_election: Open) -> None:
         assert board.find_ballot(session, uuid, tracker(b"something else")) is None
         with pytest.raises(MalformedError):
             board.find_ballot(session, uuid, "not a code")
+
+
+def test_a_link_that_sends_many_ballots_that_do_not_hold_has_to_wait_and_nobody_else(open_election: Open) -> None:
+    world, uuid, members = open_election
+    for _ in range(MOST):
+        with pytest.raises(MalformedError):
+            board.cast(world.database, world.keys, uuid, world.token(members[0]), b"{}", world.now)
+    good = world.ballot(uuid, members[0])
+    with pytest.raises(TooManyTriesError, match="wait a minute"):
+        board.cast(world.database, world.keys, uuid, world.token(members[0]), good, world.now)
+    assert 1 == world.cast(uuid, members[1]).height
+    world.clock.advance(minutes=1)
+    assert 2 == board.cast(world.database, world.keys, uuid, world.token(members[0]), good, world.now).height
