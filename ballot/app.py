@@ -17,7 +17,7 @@ from ballot.services.clock import Clock, SystemClock
 from ballot.services.database import Database
 from ballot.services.keys import Keys
 from ballot.services.mail import Mailer
-from ballot.web import access, assets, errors, headers, languages, telemetry, words
+from ballot.web import access, assets, errors, headers, languages, telemetry, theme, words
 from ballot.web.access import Role, open_to
 
 
@@ -39,7 +39,7 @@ class Site:
 
 
 TEMPLATES = Path(__file__).parent.parent / "templates"  # at the top of the tree, beside the package
-BLUEPRINTS = ("board", "officer", "api", "trustee_api", "dev", "booth", "health", "help")
+BLUEPRINTS = ("board", "officer", "api", "trustee_api", "dev", "booth", "health", "help", "theme")
 
 
 def create_app(config: Config, *, clock: Clock | None = None, database: Database | None = None, keys: Keys | None = None) -> Flask:
@@ -89,6 +89,7 @@ def create_app(config: Config, *, clock: Clock | None = None, database: Database
     )
     words.install(app)
     languages.install(app)
+    theme.install(app, config)
     app.context_processor(_officer)
     CSRFProtect(app)
     telemetry.install(app)

@@ -21,11 +21,14 @@ ALWAYS = {
     "X-Robots-Tag": "noindex",
 }
 
+STRICTER = {"Content-Security-Policy"}  # a response may bring a policy of its own that allows less
+
 
 def add_headers(response: Response) -> Response:
     """Set the headers; a page that does not say how long it keeps is kept by nobody."""
     for name, value in ALWAYS.items():
-        response.headers[name] = value
+        if name not in STRICTER or name not in response.headers:
+            response.headers[name] = value
     response.headers.setdefault("Cache-Control", "no-store")
     return response
 

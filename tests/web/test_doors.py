@@ -30,7 +30,7 @@ TABLE = (
         board.count_file board.results_file board.companion board.checkpoint board.checkpoint_key board.show_journal board.journal_file
         board.roll_leaves api.archive_header api.last_event api.one_object api.election api.trustees api.credentials api.archive
         api.companion officer.sign_in officer.ask_for_link officer.mailed_code officer.use_mailed_code trustee_api.welcome
-        health.alive health.ready""",
+        health.alive health.ready theme.css theme.logo""",
     ),
     # between the mailed code and the six digits, and after
     (
