@@ -744,6 +744,7 @@ def ask_second_person(session: Session, config: Config, mailer: Mailer, approval
     ]
     for officer in others:
         letter = mail.second_person(
+            meeting_id=meeting.id,
             approval=approval.id,
             officer=officer.id,
             name=officer.name,

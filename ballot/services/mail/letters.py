@@ -200,11 +200,21 @@ def result(
 
 
 def second_person(
-    *, approval: str, officer: str, name: str, address: str, asked_by: str, act: str, about: str, meeting: str, link: str
+    *,
+    meeting_id: str,
+    approval: str,
+    officer: str,
+    name: str,
+    address: str,
+    asked_by: str,
+    act: str,
+    about: str,
+    meeting: str,
+    link: str,
 ) -> Letter:
     """Another officer is asked to agree to an act that needs two people. The link is a page behind the sign-in, and no secret."""
     words = {"name": name, "asked_by": asked_by, "act": act, "about": about, "meeting": meeting, "link": link}
-    return Letter("second", f"second/{approval}/{officer}", address, f"Please agree or not: {act}, {meeting}", words)
+    return Letter("second", f"second/{approval}/{officer}", address, f"A second person is needed: {act}, {meeting}", words, meeting_id)
 
 
 def test_of(letter: Letter, address: str) -> Letter:

@@ -5,4 +5,17 @@ from flask import Blueprint
 bp = Blueprint("officer", __name__, url_prefix="/officer")
 
 # The views register themselves on `bp`.
-from ballot.web.officer import elections, mail_problems, mailing, meetings, members, messages, moves, observer, practice, registrar, rolls, sign_in  # noqa: E402, F401
+from ballot.web.officer import (  # noqa: E402, F401
+    elections,
+    mail_problems,
+    mailing,
+    meetings,
+    members,
+    messages,
+    moves,
+    observer,
+    practice,
+    registrar,
+    rolls,
+    sign_in,
+)

@@ -21,7 +21,7 @@ from ballot.errors import BallotError, CountError, NotFoundError, PreconditionEr
 from ballot.models import Approval, Election, ElectionState, Meeting, Officer, Roll, RollEntry
 from ballot.protocol.messages import QuestionNH
 from ballot.recount import Acts, quota_places
-from ballot.services import approvals, jobs, lifecycle, registrar, tally, tidy, trustees
+from ballot.services import approvals, jobs, lifecycle, mailings, registrar, tally, tidy, trustees
 from ballot.services.approvals import Need
 from ballot.services.clock import spoken
 from ballot.services.jobs import Kind
@@ -33,6 +33,7 @@ from ballot.web.forms import clock_time, day, lines_of, moment_of, text
 from ballot.web.officer import bp
 from ballot.web.officer.common import CodeForm, actor, code_is_right, election_of, may, meeting_of, rights, tools, work_on
 from ballot.web.officer.elections import with_words
+from ballot.web.words import NEED
 
 
 class ActForm(CodeForm):
@@ -153,7 +154,10 @@ def agree_and_do(second: Second, meeting_id: str, need: Need | None, subject: st
         return True
     if second.approval is None:
         with site().database.write() as db:
-            approvals.ask(db, meeting_id, need, subject, reason, actor(), now)
+            asked = approvals.ask(db, meeting_id, need, subject, reason, actor(), now)
+            election = db.get(Election, subject)
+            about = election.name if election is not None else "One member. The page says who."
+            mailings.ask_second_person(db, site().config, site().mailer, asked.id, act=NEED.get(str(need), str(need)), about=about, now=now)
         return False
     if not second.given:
         with site().database.write() as db:
