@@ -8,7 +8,7 @@ BUNDLE := $(VENV)/.bundle
 # Tests run in so many processes at once, a file at a time.
 PROCESSES ?= 2
 
-.PHONY: run headless test coverage lint bench build clean load size
+.PHONY: run headless test coverage lint bench build clean load size faults
 
 run: $(BUNDLE)  ## a sample organisation on this machine, and what to open
 	$(BIN)/ballot demo
@@ -38,6 +38,9 @@ load: $(BUNDLE) $(TOOLS)  ## the running service under load, on SQLite and Postg
 
 size: $(BUNDLE) $(TOOLS)  ## what an election of 1,000 to 100,000 ballots costs; SIZE_ARGS="--ballots 1000 5000" for less
 	$(BIN)/python -m bench.size $(SIZE_ARGS)
+
+faults: $(BUNDLE) $(TOOLS)  ## kills, power cuts, full disks at their full counts; goes on where it stopped (FAULTS_ARGS="--only R1 --rounds 50")
+	$(BIN)/python -m tests.faults $(FAULTS_ARGS)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis node_modules ballot/web/static/dist

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
 
 from sqlalchemy import Connection, select, text
+from sqlalchemy.exc import DatabaseError
 from sqlmodel import Session, col
 
 from ballot import invariants
@@ -42,8 +43,11 @@ class Store:
 
 @contextmanager
 def _one_view(database: Database) -> Iterator[Connection]:
-    """A connection on which every read sees the same moment, and which cannot write."""
-    with translated(), database.engine.connect() as connection:
+    """A connection on which every read sees the same moment, and which cannot write.
+
+    Raises: UnavailableError; BoardDamagedError: the database's own files are damaged.
+    """
+    with _told(), translated(), database.engine.connect() as connection:
         if database.is_sqlite:
             connection.execute(text("PRAGMA query_only = ON"))
             try:
@@ -56,10 +60,18 @@ def _one_view(database: Database) -> Iterator[Connection]:
 
 
 @contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except DatabaseError as error:
+        raise BoardDamagedError(f"The database itself cannot be read: {error.orig}. Restore it from a backup", height=0) from error
+
+
+@contextmanager
 def snapshot(database: Database, keys: Keys | None, *, only: str | None = None) -> Iterator[Store]:
     """The store at one moment; its archives are files that end with the context. `only` is one election's uuid.
 
-    Raises: NotFoundError: there is no such election; UnavailableError.
+    Raises: NotFoundError: there is no such election; UnavailableError, BoardDamagedError.
     """
     with ExitStack() as stack:
         with _one_view(database) as connection, Session(connection) as session:
@@ -193,9 +205,7 @@ def _result(database: Database, box: Box) -> None:
         box.trouble = str(error)
 
 
-def _assembly(
-    session: Session, meeting_id: str, elections: list[Election], acts: list[journal.Entry], trouble: str
-) -> Assembly | None:
+def _assembly(session: Session, meeting_id: str, elections: list[Election], acts: list[journal.Entry], trouble: str) -> Assembly | None:
     roll_row = session.get(Roll, meeting_id)
     entries = roll.members(session, meeting_id)
     tidied = bool(elections) and all(election.tidied_at is not None for election in elections)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import random
 import signal
 import threading
 import time
@@ -14,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from ballot.invariants import History
 from ballot.models import RollEntry
 from ballot.protocol.messages import QuestionH, QuestionNH
 from ballot.protocol.receipts import Receipt
@@ -22,7 +24,6 @@ from ballot.services import lifecycle, tokens
 from ballot.services.clock import FixedClock
 from ballot.services.database import Database
 from ballot.services.keys import Keys
-from ballot.invariants import History
 from tests.faults.fault import Found, Place
 from tests.services.world import MOTION, OFFICER, World
 from tests.support.site import Site
@@ -123,11 +124,11 @@ class Poll:
             try:
                 answer = self.send(job, timeout=max(1.0, end - time.monotonic()))
             except (OSError, http.client.HTTPException):
-                time.sleep(0.02)
+                time.sleep(random.uniform(0.05, 0.3))
                 continue
             if answer.status < 500:
                 return answer
-            time.sleep(0.02)
+            time.sleep(random.uniform(0.05, 0.3))
         return None
 
     def cast_all(self, jobs: Iterable[Job], *, at_once: int = 4, seconds: float = 60) -> list[Answer | None]:
@@ -206,7 +207,7 @@ def _started(pid: int) -> int:
 
 def _threads(pid: int) -> int:
     try:
-        return len(os.listdir(f"/proc/{pid}/task"))
+        return sum(1 for _ in Path(f"/proc/{pid}/task").iterdir())
     except OSError:
         return 0
 

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 import uuid
 from pathlib import Path
 
@@ -77,8 +78,22 @@ class PostgreSQL:
                 stderr=log,
                 **self._as_account(),
             )
-        if not wait_until_listening(self.port, self.process):
+        if not wait_until_listening(self.port, self.process) or not self._ready():
             raise RuntimeError(f"PostgreSQL did not start: {self.log.read_text(errors='replace')[-2000:]}")
+
+    def _ready(self) -> bool:
+        """True once it lets somebody in: it listens while it still recovers from a crash."""
+        import psycopg
+
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and self.process is not None and self.process.poll() is None:
+            try:
+                psycopg.connect(host="127.0.0.1", port=self.port, user="ballot", dbname="postgres").close()
+            except psycopg.OperationalError:
+                time.sleep(0.05)
+            else:
+                return True
+        return False
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """SIGINT is PostgreSQL's fast shutdown, SIGQUIT its crash."""
