@@ -21,6 +21,13 @@ _VERSION: Final = "1 "
 MINIMUM_BALLOTS: Final = 5  # threats 2, "tally of a chosen few"
 
 
+def _only_true(value: Any) -> bool:
+    """Said or left out, so that there is one way to write it."""
+    if value is not True:
+        raise MalformedError("declarations: an election that is not advisory does not mention it")
+    return True
+
+
 def _rule(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict) or not isinstance(value.get("rule"), str):
         raise MalformedError("declarations: each question's rule must be an object that names its rule")
@@ -37,6 +44,7 @@ class Declarations(Message):
     replace: a member may vote again until the close, and the last ballot counts; otherwise one ballot per credential.
     roll: the frozen roll's commitment, in hexadecimal, or "".
     rules: how each question is counted; objects with a "rule" and its settings, one per question or none at all.
+    advisory: a consultation, which binds nobody, so that a single key-holder is allowed; left out of the text otherwise.
     """
 
     companion: bool
@@ -45,6 +53,7 @@ class Declarations(Message):
     replace: bool
     roll: str
     rules: tuple[dict[str, Any], ...]
+    advisory: bool | None = None
     FIELDS = {
         "companion": BOOLEAN,
         "minimum_ballots": INTEGER,
@@ -52,6 +61,7 @@ class Declarations(Message):
         "replace": BOOLEAN,
         "roll": TEXT,
         "rules": array(Codec(_rule, lambda rule: rule)),
+        "advisory?": Codec(_only_true, lambda advisory: advisory),
     }
 
 

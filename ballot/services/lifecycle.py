@@ -55,6 +55,7 @@ def no_progress(_words: str, _done: int, _total: int) -> None:
 @dataclass(frozen=True)
 class ElectionDraft:
     """What an officer decides before the lock. Times are UTC; `electorate` is "" for all full members, or a section of the roll.
+    `counts_at` is when the key-holders are to open the box; it is not part of what is hashed.
 
     `rules` has one object per question that names its counting rule, as `Declarations.rules`; or none at all.
     """
@@ -69,6 +70,8 @@ class ElectionDraft:
     replace: bool = False
     practice: bool = False
     minimum_ballots: int = MINIMUM_BALLOTS
+    advisory: bool = False
+    counts_at: datetime | None = None
 
 
 def make_meeting(
@@ -104,10 +107,10 @@ def make_election(session: Session, meeting_id: str, draft: ElectionDraft, actor
 
 
 def change_election(session: Session, election_uuid: str, draft: ElectionDraft, actor: Actor, now: datetime) -> Election:
-    """The draft now says this; key-holders named before stay, unless practice was switched. Raises: as `make_election`."""
+    """The draft now says this; key-holders named before stay, unless practice or advisory was switched. Raises: as `make_election`."""
     require(actor, Move.EDIT)
     election = in_state(session, election_uuid, ElectionState.DRAFT)
-    if election.practice != draft.practice:
+    if election.practice != draft.practice or bool(election.config.get("advisory")) != draft.advisory:
         session.execute(delete(Trustee).where(col(Trustee.election_uuid) == election_uuid))
         election.config = {**election.config, "threshold": 0}
     if election.config.get("electorate") != draft.electorate:
@@ -156,6 +159,8 @@ def draft_of(election: Election) -> ElectionDraft:
         replace=election.replace,
         practice=election.practice,
         minimum_ballots=config["minimum_ballots"],
+        advisory=bool(config.get("advisory")),
+        counts_at=datetime.fromisoformat(config["counts_at"]) if config.get("counts_at") else None,
     )
 
 
@@ -182,7 +187,18 @@ def _fill(election: Election, draft: ElectionDraft, now: datetime) -> None:
         "electorate": draft.electorate,
         "minimum_ballots": draft.minimum_ballots,
         "threshold": election.config.get("threshold", 0),
+        "advisory": draft.advisory,
+        "counts_at": iso(draft.counts_at) if draft.counts_at else "",
+        "free": _still_free(election, draft),
     }
+
+
+def _still_free(election: Election, draft: ElectionDraft) -> list[int] | None:
+    """Which key-holders have said that they are free for the count, by number; None once it is at another time."""
+    if draft.counts_at is None or election.config.get("counts_at") != iso(draft.counts_at):
+        return None
+    found: list[int] | None = election.config.get("free")
+    return found
 
 
 def check_questions(questions: Sequence[Question], rules: Sequence[Mapping[str, Any]] = ()) -> None:
@@ -412,6 +428,7 @@ def _declared(description: str, draft: ElectionDraft, commitment: str) -> str:
         replace=draft.replace,
         roll=commitment,
         rules=tuple(dict(rule) for rule in draft.rules),
+        advisory=draft.advisory or None,
     )
     return join_description(description, declarations)
 

@@ -1,7 +1,7 @@
 """The key ceremony, seen from the service: it carries messages between the key-holders, checks each, and never holds a key.
 
 A real election has a threshold group: at least 3 key-holders, at least 2 and fewer than all of them needed. A practice election may have
-one key, held by the service itself or by one named person.
+one key, held by the service itself or by one named person, and an advisory one a single named person.
 
 Each key-holder of a group sends a certificate, then (once all certificates are here) a polynomial, then (once all polynomials
 are here) a voutput, and last proves possession: an exponent proof of v1's kind over
@@ -66,7 +66,7 @@ def name_trustees(
 ) -> list[Trustee]:
     """These are the election's key-holders, `threshold` of whom will be needed; messages received before are dropped.
 
-    A practice election takes no people (the service holds its one key), or one person, with threshold 1.
+    A practice election takes no people (the service holds its one key), or one person, with threshold 1; an advisory one takes one.
 
     Raises:
         NotAllowedError.
@@ -77,7 +77,7 @@ def name_trustees(
     require(actor, Move.TRUSTEES)
     election = _draft(session, election_uuid)
     size = len(people)
-    if election.practice and size <= 1:
+    if (election.practice and size <= 1) or (is_advisory(election) and size == 1):
         threshold = 1
     elif size < 3:
         raise PreconditionError("Name at least 3 key-holders, so that one can be lost and no one person can open the box.")
@@ -98,7 +98,7 @@ def name_trustees(
     ]
     session.add_all(rows)
     election = _draft(session, election_uuid)
-    election.config = {**election.config, "threshold": threshold}
+    election.config = {**election.config, "threshold": threshold, "free": None}
     session.add(election)
     append(
         session,
@@ -279,6 +279,28 @@ def is_group(everybody: Sequence[Trustee]) -> bool:
     return len(everybody) > 1
 
 
+def is_advisory(election: Election) -> bool:
+    """Whether the election is a consultation, which binds nobody and may do with a single key-holder."""
+    return bool(election.config.get("advisory"))
+
+
+def say_who_is_free(session: Session, election_uuid: str, free: Sequence[int], actor: Actor) -> None:
+    """These key-holders have said that they are free at the time set for the count.
+
+    Raises: NotAllowedError, NotFoundError; PreconditionError: no time for the count is set, or there is no such key-holder.
+    """
+    require(actor, Move.TRUSTEES)
+    election = session.get(Election, election_uuid, with_for_update=True, populate_existing=True)
+    if election is None:
+        raise NotFoundError("There is no such election.")
+    if not election.config.get("counts_at"):
+        raise PreconditionError("Set the time of the count first.")
+    if not set(free) <= {trustee.number for trustee in trustees_of(session, election_uuid)}:
+        raise PreconditionError("There is no such key-holder.")
+    election.config = {**election.config, "free": sorted(set(free))}
+    session.add(election)
+
+
 def threshold_of(election: Election) -> int:
     """How many key-holders are needed to open the box."""
     return int(election.config.get("threshold", 0))
@@ -420,7 +442,7 @@ def unready(session: Session, election: Election) -> str:
     everybody = trustees_of(session, election.uuid)
     if not everybody:
         return "" if election.practice else "Name the key-holders first."
-    if not is_group(everybody) and not election.practice:
+    if not is_group(everybody) and not election.practice and not is_advisory(election):
         return "Name at least 3 key-holders first."
     if lost := [t.name for t in everybody if t.lost_at is not None]:
         return f"The key of {', '.join(lost)} is lost. Name the key-holders again and repeat the making of keys."

@@ -1,5 +1,7 @@
 """The messages: one canonical form, everything else refused. Source: text 4, threats 1.4."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -131,6 +133,15 @@ DECLARED = Declarations(True, 5, False, False, "", ({"rule": "motion", "threshol
 @example("x\n\n")
 def test_declarations_are_the_last_line_of_the_description(text: str) -> None:
     assert (text, DECLARED) == split_description(join_description(text, DECLARED))
+
+
+def test_an_advisory_election_says_so_and_another_does_not_mention_it() -> None:
+    advisory = replace(DECLARED, advisory=True)
+    assert ("x", advisory) == split_description(join_description("x", advisory))
+    assert "advisory" not in join_description("x", DECLARED)
+    for value in ("false", "null", "1"):
+        with pytest.raises(MalformedError):
+            split_description(join_description("x", advisory).replace('"advisory":true', f'"advisory":{value}'))
 
 
 def test_a_plain_description_declares_nothing() -> None:

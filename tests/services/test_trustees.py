@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from ballot.errors import (
     PreconditionError,
     TokenInvalidError,
 )
-from ballot.models import Trustee
+from ballot.models import Election, Trustee
 from ballot.protocol import trustees as ceremony
 from ballot.protocol.group import G
 from ballot.protocol.messages import Proof, SignedMsg, Vinput
@@ -237,3 +238,39 @@ def test_switching_practice_off_drops_a_single_key(world: World) -> None:
     with world.database.read() as session:
         assert [] == trustees.trustees_of(session, uuid)
         assert ["Name the key-holders first."] == lifecycle.obstacles(session, uuid, NOW)
+
+
+def test_a_consultation_may_have_a_single_key_holder_and_a_binding_ballot_may_not(world: World) -> None:
+    meeting = world.meeting()
+    uuid = world.election(meeting, people=0, advisory=True)
+    one = [trustees.Person("Only One", "one@example.org")]
+    with world.database.write() as session:
+        assert "Name the key-holders first." == trustees.unready(session, session.get_one(Election, uuid))
+        trustees.name_trustees(session, uuid, one, 1, OFFICER, world.now)
+    with world.database.read() as session:
+        assert "Waiting for Only One" in trustees.unready(session, session.get_one(Election, uuid))
+    with world.database.write() as session:  # it binds now, so its single key is gone
+        draft = lifecycle.draft_of(session.get_one(Election, uuid))
+        lifecycle.change_election(session, uuid, replace(draft, advisory=False), OFFICER, world.now)
+        assert [] == trustees.trustees_of(session, uuid)
+    with world.database.write() as session, pytest.raises(PreconditionError, match="at least 3"):
+        trustees.name_trustees(session, uuid, one, 1, OFFICER, world.now)
+
+
+def test_who_is_free_for_the_count_is_asked_again_when_its_time_changes(world: World) -> None:
+    meeting = world.meeting()
+    uuid = world.election(meeting)
+    with world.database.write() as session, pytest.raises(PreconditionError, match="time of the count"):
+        trustees.say_who_is_free(session, uuid, [1], OFFICER)
+    for hours, free in ((3, [1, 2]), (3, [1, 2]), (4, None)):
+        with world.database.write() as session:
+            draft = lifecycle.draft_of(session.get_one(Election, uuid))
+            counts = draft.closes_at + timedelta(hours=hours)
+            lifecycle.change_election(session, uuid, replace(draft, counts_at=counts), OFFICER, world.now)
+            if session.get_one(Election, uuid).config["free"] is None and free is not None:
+                trustees.say_who_is_free(session, uuid, [2, 1, 2], OFFICER)
+        with world.database.read() as session:
+            election = session.get_one(Election, uuid)
+            assert (free, counts) == (election.config["free"], lifecycle.draft_of(election).counts_at)
+    with world.database.write() as session, pytest.raises(PreconditionError, match="no such key-holder"):
+        trustees.say_who_is_free(session, uuid, [9], OFFICER)

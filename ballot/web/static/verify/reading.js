@@ -236,6 +236,10 @@ const RULE = (value) => {
   if (!(value instanceof Map) || typeof value.get("rule") !== "string") throw malformed("declarations: each question's rule must be an object that names its rule");
   return value;
 };
+const ONLY_TRUE = (value) => {
+  if (value !== true) throw malformed("declarations: an election that is not advisory does not mention it");
+  return value;
+};
 const DECLARATIONS = record("Declarations", {
   companion: flag,
   minimum_ballots: integer,
@@ -243,6 +247,7 @@ const DECLARATIONS = record("Declarations", {
   replace: flag,
   roll: text,
   rules: array(RULE),
+  "advisory?": ONLY_TRUE,
 });
 
 /** What the election's own text declares (ballot/protocol/declarations.py), or null. */
