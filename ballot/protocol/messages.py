@@ -744,6 +744,8 @@ class Result(Message):
     @staticmethod
     def _decode(value: Any) -> Any:
         if isinstance(value, list) and value and isinstance(value[0], list):
+            if all(type(row) is list and all(type(item) is int for item in row) for row in value):  # very many; the same, but quick
+                return tuple(map(tuple, value))
             return array(array(INTEGER)).decode(value)
         return array(INTEGER).decode(value)
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, Table, and_, bindparam, func, insert, update
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, bindparam, exists, func, insert, update
 from sqlalchemy import select as select_columns
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from ballot import failpoints
@@ -634,14 +635,28 @@ class BoardLine:
     counted: bool
 
 
-def ballots_on_board(session: Session, election_uuid: str) -> list[BoardLine]:
-    """All ballots in the order of the chain. Raises: NotFoundError."""
+def ballots_on_board(session: Session, election_uuid: str, *, part: str = "", skip: int = 0, most: int | None = None) -> list[BoardLine]:
+    """Ballots in the order of the chain: all, or those whose tracker contains `part`, without the first `skip`, at most so many.
+
+    Raises: NotFoundError.
+    """
     head_of(session, election_uuid)
-    rows = session.exec(
-        select(Cast.height, Cast.ballot_hash, Cast.credential).where(Cast.election_uuid == election_uuid).order_by(col(Cast.height))
-    ).all()
-    last = {credential: height for height, _, credential in rows}
-    return [BoardLine(height, ballot, last[credential] == height) for height, ballot, credential in rows]
+    later = aliased(Cast)
+    replaced = exists().where(
+        col(later.election_uuid) == Cast.election_uuid, col(later.credential) == Cast.credential, col(later.ordinal) > col(Cast.ordinal)
+    )
+    rows = select(Cast.height, Cast.ballot_hash, replaced).where(*_containing(session, election_uuid, part)).order_by(col(Cast.height))
+    return [BoardLine(height, ballot, not gone) for height, ballot, gone in session.exec(rows.offset(skip).limit(most)).all()]
+
+
+def number_on_board(session: Session, election_uuid: str, part: str = "") -> int:
+    """How many ballots are in the box, replaced ones too: all, or those whose tracker contains `part`."""
+    return session.exec(select(func.count()).select_from(Cast).where(*_containing(session, election_uuid, part))).one()
+
+
+def _containing(session: Session, election_uuid: str, part: str) -> list[ColumnElement[bool]]:
+    place = func.strpos if session.get_bind().dialect.name == "postgresql" else func.instr  # LIKE would take small for large letters
+    return [col(Cast.election_uuid) == election_uuid, *([place(Cast.ballot_hash, part) > 0] if part else [])]
 
 
 def find_ballot(session: Session, election_uuid: str, code: str) -> BoardLine | None:
@@ -676,7 +691,7 @@ def _credentials_listed(session: Session, election_uuid: str) -> int:
 def companion_bytes(session: Session, election_uuid: str) -> bytes:
     """The companion file published beside the archive: a JSON array with each trustee's proofs, by owner."""
     rows = session.exec(select(Companion.content).where(Companion.election_uuid == election_uuid).order_by(col(Companion.owner))).all()
-    return messages.CompanionFile(tuple(messages.Companion.parse(content) for content in rows)).to_bytes()
+    return b"[" + b",".join(rows) + b"]"  # each is the one canonical text, as it was checked when it came
 
 
 # --- checkpoints --------------------------------------------------------------------------------------------------

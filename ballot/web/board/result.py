@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 
 from ballot.count.blt import write_blt
 from ballot.count.record import Record
@@ -11,6 +12,8 @@ from ballot.protocol.messages import QuestionH, QuestionNH
 from ballot.recount import Outcome
 from ballot.services import tally
 from ballot.services.database import Database
+
+SHOWN = 300  # different rankings on the page; the file has all
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class Total:
 
 @dataclass(frozen=True)
 class QuestionResult:
-    """One question's outcome: totals of a homomorphic question, or rankings with their number of papers.
+    """One question's outcome: totals of a homomorphic question, or the commonest of `different` rankings with their number of papers.
 
     `verdict` is the sentence that stands first. `record` is the whole count, from which a report may be drawn.
     """
@@ -35,10 +38,16 @@ class QuestionResult:
     verdict: str
     totals: tuple[Total, ...]
     rankings: tuple[tuple[tuple[str, ...], int], ...]
+    different: int
     blank: int
     invalid: int
-    blt: str | None
     record: Record | None
+    outcome: Outcome
+
+    @cached_property
+    def blt(self) -> str | None:
+        """The rankings for counting programs; made when somebody first asks for them."""
+        return write_blt(self.outcome.profile) if isinstance(self.outcome.question, QuestionNH) else None
 
 
 def published_result(database: Database, uuid: str) -> tuple[QuestionResult, ...]:
@@ -67,9 +76,10 @@ def _shown(outcome: Outcome) -> QuestionResult:
         outcome.ballots,
         outcome.verdict,
         totals=tuple(Total(name, n, 100 * n // outcome.ballots if outcome.ballots else 0) for name, n in lines),
-        rankings=tuple((tuple(names[i] for i in order), papers) for order, papers in ordered),
+        rankings=tuple((tuple(names[i] for i in order), papers) for order, papers in ordered[:SHOWN]),
+        different=len(ordered),
         blank=outcome.blank,
         invalid=outcome.invalid,
-        blt=write_blt(outcome.profile) if isinstance(question, QuestionNH) else None,
         record=outcome.record,
+        outcome=outcome,
     )
