@@ -18,7 +18,20 @@ from sqlmodel import Session, col
 from ballot import invariants
 from ballot.errors import BallotError, BoardDamagedError, MalformedError, NotFoundError
 from ballot.invariants import Assembly, Box, CastRow, EventRow, Head, History, KnownHead, Member, ObjectRow, Violation
-from ballot.models import BoardEvent, BoardHead, BoardObject, Cast, Companion, Election, ElectionState, Electorate, Outbox, Roll, table
+from ballot.models import (
+    BoardEvent,
+    BoardHead,
+    BoardObject,
+    Cast,
+    Companion,
+    Election,
+    ElectionState,
+    Electorate,
+    Mailing,
+    Outbox,
+    Roll,
+    table,
+)
 from ballot.models import Meeting as MeetingRow
 from ballot.protocol import messages
 from ballot.protocol.archive import Entry, Header, pack_event, pack_header, pack_object, read_archive
@@ -221,16 +234,16 @@ def _assembly(session: Session, meeting_id: str, elections: list[Election], acts
         Member(entry.handle, entry.generation, entry.withdrawn, entry.email_key, tuple(letters.get(entry.handle, ()))) for entry in entries
     ]
     number = {act: sum(entry.act == act for entry in acts) for act in (Act.LINK_REISSUED, Act.ADDRESS_CORRECTED, Act.LINK_WITHDRAWN)}
-    corrected = number[Act.ADDRESS_CORRECTED] > 0
+    corrected, restored = number[Act.ADDRESS_CORRECTED] > 0, any(entry.act == Act.RESTORED for entry in acts)
     return Assembly(
         meeting=meeting_id,
         members=members,
         included=roll_row.included,
         commitment=roll_row.commitment,
         recomputed=None if corrected else roll.commitment(meeting_id, roll.leaves(session, roll_row)),
-        replacements=number[Act.LINK_REISSUED] + number[Act.ADDRESS_CORRECTED],
+        replacements=None if restored else number[Act.LINK_REISSUED] + number[Act.ADDRESS_CORRECTED],
         withdrawals=number[Act.LINK_WITHDRAWN],
-        sent=frozenset(_written_to(session, acts)),
+        sent=frozenset(_written_to(session, meeting_id, acts)),
         journal=trouble,
     )
 
@@ -241,7 +254,11 @@ def _generation(key: str) -> int:
     return int(parts[3]) if len(parts) > 3 and parts[3].isdigit() else -1
 
 
-def _written_to(session: Session, acts: list[journal.Entry]) -> Iterator[str]:
+def _written_to(session: Session, meeting_id: str, acts: list[journal.Entry]) -> Iterator[str]:
+    """Whose link has been sent, once the mailing is through."""
+    stages = session.execute(select(col(Mailing.stage)).where(col(Mailing.meeting_id) == meeting_id, col(Mailing.kind) == "invitation"))
+    if any(stage != "done" for stage in stages.scalars()):
+        return
     for entry in acts:
         if entry.act == Act.LINKS_SENT and isinstance(entry.details.get("elections"), list):
             uuids = [str(uuid) for uuid in entry.details["elections"]]

@@ -33,7 +33,7 @@ from ballot.protocol.messages import Event, SizedEncryptedTally, sha256_hex
 from ballot.protocol.receipts import Receipt, tracker_of_hash
 from ballot.recount import NO_ACTS
 from ballot.services import audit as service
-from ballot.services import board, invitations, lifecycle, tally
+from ballot.services import board, lifecycle, mailings, tally
 from ballot.services.database import Database
 from ballot.services.keys import Keys
 from ballot.services.mail import Mailer
@@ -75,10 +75,10 @@ def fill(world: World) -> Store:
     for uuid in (published, still_open):
         world.lock(uuid)
     with world.database.write() as session:
-        invitations.send_links(session, world.config, world.keys, Mailer(world.config, world.keys), meeting.id, OFFICER, world.now)
+        mailings.send_at_once(session, world.config, world.keys, Mailer(world.config, world.keys), meeting.id, OFFICER, world.now)
     for uuid in (published, still_open):
         with world.database.write() as session:
-            lifecycle.open_voting(session, uuid, OFFICER, world.now)
+            lifecycle.open_voting(session, uuid, OFFICER, world.now, reason="a test of its own")
     world.clock.advance(days=2)
     receipts = []
     for number, member in enumerate(world.members(meeting)[:6]):
