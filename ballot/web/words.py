@@ -9,8 +9,9 @@ from flask import Flask
 from markupsafe import Markup
 
 from ballot.models import Election, ElectionState
-from ballot.services.clock import spoken, spoken_hour
+from ballot.services.clock import LONDON, spoken, spoken_hour
 from ballot.services.mail import State as MailState
+from ballot.web.turnout import when as when_of_days
 
 STATE = {
     ElectionState.DRAFT: ("Being prepared", "none"),
@@ -61,6 +62,12 @@ NEED = {
     "withdraw": "Cancel a member’s link",
     "paper card": "Make a paper card for a member",
 }
+
+
+def on_day(moment: datetime) -> str:
+    """“on Friday 20 March 2026”: the day of a moment in UK time."""
+    day = moment.astimezone(LONDON)
+    return f"on {day:%A} {day.day} {day:%B %Y}"
 
 
 def capfirst(text: object) -> str:
@@ -119,6 +126,8 @@ def install(app: Flask) -> None:
         "spoken_iso": lambda text: spoken(datetime.fromisoformat(text)),
         "journal_value": journal_value,
         "spoken_day": lambda text: f"{(d := date.fromisoformat(text)):%A} {d.day} {d:%B %Y}",
+        "on_day": on_day,
+        "span_of_days": when_of_days,
         "capfirst": capfirst,
         "section_name": section,
         "state_tag": tag,

@@ -51,7 +51,7 @@ TABLE = (
         """officer.new_meeting officer.make_meeting officer.choose_kind officer.new_election officer.make_election officer.edit_details
         officer.save_details officer.new_question officer.add_question officer.edit_question officer.save_question
         officer.remove_question officer.name_key_holders officer.new_link officer.act_page officer.do_act
-        officer.later_page officer.close_later officer.begin_tally officer.make_practice
+        officer.later_page officer.close_later officer.begin_tally
         officer.open_practice officer.record_lot officer.record_withdrawal officer.send_page officer.send officer.remind
         officer.remind_page officer.send_to_everybody officer.pause_mailing officer.result_mail_page officer.mail_result
         officer.message officer.change_message officer.live_message""",
@@ -65,6 +65,8 @@ TABLE = (
         officer.change_link officer.registrar_page officer.registrar_list officer.receive_credentials officer.retry
         officer.mail_problems officer.mail_problems_file officer.bounce_page officer.paste_bounce""",
     ),
+    # practice, deletion, lost keys
+    ({RO, DEP}, "officer.make_practice officer.tidy_date officer.save_tidy_date officer.repeat officer.key_is_lost"),
     # the second of two people
     ({RO, DEP, MS}, "officer.approval_page officer.agree"),
 )

@@ -14,7 +14,7 @@ from ballot.errors import MalformedError, NotFoundError
 from ballot.models import Election, ElectionState, Meeting, Roll
 from ballot.protocol.declarations import MINIMUM_BALLOTS
 from ballot.protocol.messages import QuestionNH, ThresholdParameters
-from ballot.services import board, journal, roll, tally
+from ballot.services import board, journal, roll, tally, trustees
 from ballot.web import site
 from ballot.web.access import Role, open_to
 from ballot.web.api import FRESH, json_bytes, stream_archive
@@ -58,6 +58,7 @@ def election(uuid: str) -> str:
         head = board.head_of(db, uuid)
         meeting = db.get(Meeting, found.meeting_id)
         meeting_roll = db.get(Roll, found.meeting_id)
+        keys_left = trustees.key_count(found, trustees.trustees_of(db, uuid), site().clock.now())
     return render_template(
         "board/election.html",
         election=found,
@@ -66,6 +67,7 @@ def election(uuid: str) -> str:
         setup=setup,
         questions=_questions(setup),
         keys=_keys(setup),
+        keys_left=keys_left,
         minimum=setup.declarations.minimum_ballots if setup.declarations else MINIMUM_BALLOTS,
         voted=voted,
         electorate=electorate,

@@ -6,6 +6,7 @@ bp = Blueprint("officer", __name__, url_prefix="/officer")
 
 # The views register themselves on `bp`.
 from ballot.web.officer import (  # noqa: E402, F401
+    afterwards,
     elections,
     mail_problems,
     mailing,

@@ -19,6 +19,7 @@ from ballot.services import board, invitations, lifecycle, registrar, roll, trus
 from ballot.services.clock import spoken
 from ballot.services.lifecycle import ElectionDraft, Rehearsal
 from ballot.services.trustees import Person
+from ballot.services.turnout import left_words, turnout_of
 from ballot.web import site
 from ballot.web.access import CONDUCT, STAFF, open_to
 from ballot.web.forms import UK, Form, clock_time, day, line, lines_of, moment_of, options, text
@@ -26,6 +27,7 @@ from ballot.web.officer import bp
 from ballot.web.officer.common import actor, election_of, meeting_of, rights, work_on
 from ballot.web.officer.questions import KINDS, QuestionForm, kind_of
 from ballot.web.rules import effect_words, quota_words, rule_words
+from ballot.web.turnout import line as line_by_day
 from ballot.web.words import section
 
 
@@ -346,8 +348,9 @@ def _trustees_page(db: Session, uuid: str, form: TrusteesForm | None) -> str:
         typed = "\n".join(f"{t.name}, {t.email}" for t in everybody)
         form = TrusteesForm(formdata=None, data={"people": typed, "threshold": str(threshold or 2)})
     stages = [(t, trustees.stage_of(t, everybody, group=group)) for t in everybody]
+    keys = trustees.key_count(election, everybody, site().clock.now())
     return render_template(
-        "officer/trustees.html", election=election, form=form, stages=stages, threshold=threshold, group=group, **rights()
+        "officer/trustees.html", election=election, form=form, stages=stages, threshold=threshold, group=group, keys=keys, **rights()
     )
 
 
@@ -378,6 +381,15 @@ def new_link(uuid: str, number: int) -> AnyResponse:
     now = site().clock.now()
     with site().database.write() as db:
         _mail_link(db, trustees.renew_link(db, uuid, number, actor(), now), now)
+    return redirect(f"/officer/e/{uuid}/trustees", code=303)
+
+
+@bp.post("/e/<base58:uuid>/trustees/<int:number>/lost")
+@open_to(*CONDUCT)
+def key_is_lost(uuid: str, number: int) -> AnyResponse:
+    """A key-holder has told an officer that the key is lost. Proving the key on their own page takes it back."""
+    with site().database.write() as db:
+        trustees.report_lost(db, uuid, number, actor(), site().clock.now())
     return redirect(f"/officer/e/{uuid}/trustees", code=303)
 
 
@@ -502,7 +514,9 @@ def one_election(uuid: str) -> str:
         election = election_of(db, uuid)
         meeting = meeting_of(db, election.meeting_id)
         tasks, next_ = tasks_of(db, election, now)
-        voted, electorate = board.turnout(db, uuid)
+        turnout = turnout_of(db, election)
+        keys = trustees.key_count(election, trustees.trustees_of(db, uuid), now)
+        again = db.get(Roll, election.meeting_id) if election.state is ElectionState.VOID else None
         job = work_on(db, election)
     return render_template(
         "officer/election.html",
@@ -510,8 +524,11 @@ def one_election(uuid: str) -> str:
         meeting=meeting,
         tasks=tasks,
         next=next_,
-        voted=voted,
-        electorate=electorate,
+        turnout=turnout,
+        turnout_line=line_by_day(turnout),
+        left=left_words(election.closes_at, now) if election.state is ElectionState.OPEN else "",
+        keys=keys,
+        may_repeat=again is not None and bool(again.salt),
         job=job,
         most_ranked=MAX_CHOICES_RANKED,
         **rights(),

@@ -174,7 +174,7 @@ def _page(db: Session, uuid: str, word: str, form: ActForm) -> str:
     draft = lifecycle.draft_of(election)
     second = second_of(db, meeting, act.need(election, now), uuid, now, practice=election.practice)
     takes_reason = act.reason(election, now)
-    if takes_reason and form.reason.data is None and second.approval is not None:
+    if takes_reason and not form.reason.data and second.approval is not None:
         form.reason.data = second.approval.reason
     more: dict[str, Any] = {"rehearsal": str(lifecycle.rehearsal(db, election))}
     if word == "lock":
@@ -255,7 +255,7 @@ def _later_page(db: Session, uuid: str, form: LaterForm) -> str:
     election = election_of(db, uuid)
     meeting = meeting_of(db, election.meeting_id)
     second = second_of(db, meeting, Need.POSTPONE, uuid, site().clock.now(), practice=election.practice)
-    if second.approval is not None and form.reason.data is None:
+    if second.approval is not None and not form.reason.data:
         form.reason.data = second.approval.reason
     possible = election.state in {_S.LOCKED, _S.OPEN}
     return render_template("officer/later.html", election=election, form=form, second=second, possible=possible, **rights())
@@ -406,6 +406,7 @@ def _tally_page(db: Session, uuid: str, form: CodeForm, *, lot: LotForm | None =
         meeting=meeting,
         steps=steps,
         everybody=everybody,
+        keys=trustees.key_count(election, everybody, site().clock.now(), steps.opened if steps else ()),
         threshold=trustees.threshold_of(election) or 1,
         form=form,
         before=_before(election, lot, withdrawal, opening=bool(steps and steps.opened)),

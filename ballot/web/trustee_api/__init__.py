@@ -2,6 +2,7 @@
 
     GET  /api/trustee/<uuid>/<owner>       what to do now, and what it needs
     POST …/key cert polynomial voutput     one v1 message, its exact bytes
+    POST …/lost                            an empty body: the key is lost
     POST …/possession                      {"nonce": …, "proof": {"challenge": …, "response": …}}
     POST …/shuffle                         one Shuffle, its exact bytes
     POST …/decryption                      two lines: the PartialDecryption and its companion proofs, the exact bytes of each
@@ -83,6 +84,17 @@ def possession(uuid: str, owner: int) -> Response:
     nonce, proof = _possession(loads(request.get_data()))
     with site().database.write() as db:
         trustees.receive_possession(db, site().keys, uuid, owner, nonce, proof, site().clock.now())
+    return _received()
+
+
+@bp.post("/api/trustee/<base58:uuid>/<int:owner>/lost")
+@open_to(Role.TRUSTEE, guard=Guard.BEARER)
+def lost(uuid: str, owner: int) -> Response:
+    """The key-holder says that the key, or its passphrase, is lost. Proving possession later takes it back."""
+    with site().database.read() as db:
+        _checked(db, uuid, owner)
+    with site().database.write() as db:
+        trustees.report_lost(db, uuid, owner, None, site().clock.now())
     return _received()
 
 

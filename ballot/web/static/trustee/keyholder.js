@@ -183,6 +183,7 @@ async function step() {
     show("void", T.void.title, [lead(T.void.lead)]);
     return false;
   }
+  if (view.mine_lost) return reportedLost();
   if (view.state === "tallying") return countDay();
   if (view.state === "closed") {
     show("wait", T.wait.title, [lead(T.wait.lead), lost()], { keep: true });
@@ -194,6 +195,7 @@ async function step() {
 
 async function keyDay() {
   const { stage } = view;
+  if (view.mine_lost) return reportedLost();
   if (stage === "key" || stage === "cert") return opened === null ? make() : act(stage);
   if (stage === "waiting") return waiting();
   if (stage === "ready") return ready();
@@ -242,7 +244,32 @@ function ready() {
 
 function lost() {
   const more = view.state === "draft" ? [p(T.lost.before)] : [p(T.lost.few(view.threshold))];
-  return h("details", {}, h("summary", {}, T.lost.title), p(T.lost.may(view)), ...more);
+  const made = view.state !== "draft" || ["possession", "ready"].includes(view.stage);
+  const report = made && !view.mine_lost ? [h("div", { class: "buttons" }, quiet(T.lost.report, () => run(askLost)))] : [];
+  return h("details", {}, h("summary", {}, T.lost.title), p(T.lost.may(view)), countedLost(), ...more, report);
+}
+
+/** How many keys are left, once one is lost. */
+const countedLost = () => (view.lost.length ? p(h("strong", {}, T.lost.counted(view))) : []);
+
+function askLost() {
+  const yes = async () => {
+    await service.send("lost", "");
+    return next();
+  };
+  show("ask lost", T.lost.ask, [lead(T.lost.askLead), p(T.lost.askMore), h("div", { class: "buttons" }, button(T.lost.yes, () => run(yes)), quiet(T.lost.no, () => run(next)))]);
+}
+
+/** A key that was reported lost may be found again: proving it takes the report back. */
+function reportedLost() {
+  const found = quiet(T.lost.found, () => run(() => {
+    opened = null;
+    proving = "choose";
+    return prove();
+  }));
+  const way = view.state === "draft" ? T.lost.before : view.size - view.lost.length < view.threshold ? T.lost.over : T.lost.enough;
+  show(`lost ${view.lost.join("|")}`, T.lost.reported, [countedLost(), p(way), h("div", { class: "buttons" }, found)], { keep: true });
+  return true;
 }
 
 // --- making

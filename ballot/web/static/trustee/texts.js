@@ -134,6 +134,21 @@ export const T = {
         : "Tell the returning officer today. This key alone opens the ballot box, so without it the votes cannot be counted.",
     few: (threshold) =>
       `If fewer than ${keys(threshold)} are left, nobody can open the box: not the returning officer, not the host, not the makers of this software. The honest way on is to say so, to declare this ballot void, and to run it again with new keys.`,
+    report: "Report that my key is lost",
+    ask: "Is your key lost?",
+    askLead: "Look in every place where you kept a copy first: the file, the backup sheet, and where you wrote the passphrase.",
+    askMore: "Your report goes into the public journal, and the officers and the other key-holders see it. If you find your key later, you can prove it here and the report is taken back.",
+    yes: "Yes, my key is lost",
+    no: "No, go back",
+    reported: "You reported your key lost",
+    counted: ({ lost, size, threshold }) => {
+      const left = size - lost.length;
+      const enough = left < threshold ? "That is too few to open the box." : left === threshold ? "No more may be lost." : `${left - threshold} more may be lost.`;
+      return `Lost: ${list(lost)}. ${left} of ${keys(size)} are left, and ${threshold} are needed. ${enough}`;
+    },
+    enough: "The others can still open the box without you. The returning officer has been told on their page.",
+    over: "Unless a key is found again, nobody can open this box. The returning officer will declare the ballot void and run it again with new keys.",
+    found: "I have found my key: prove it",
     before: "Voting is not locked yet, so nothing is lost: the returning officer can start the key-making again.",
   },
   wait: {
