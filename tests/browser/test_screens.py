@@ -1,4 +1,4 @@
-"""The booth's screens in all their states, on a phone. BALLOT_SCREENSHOTS names a folder for pictures at 360 and 1280 pixels."""
+"""The booth's screens in all their states, on a phone."""
 
 from __future__ import annotations
 

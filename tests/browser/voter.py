@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import re
-from pathlib import Path
 from typing import Any
 
 from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
@@ -14,8 +11,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
-SCREENSHOTS = os.environ.get("BALLOT_SCREENSHOTS", "")
-WIDTHS = {360: 740, 1280: 900}
+from tests.support.pictures import take_both
+
 PATIENCE = 20  # seconds that a loaded machine may take for one step
 
 
@@ -169,15 +166,5 @@ class Voter:
     # --- what it looks like
 
     def picture(self, name: str) -> None:
-        """Leave a picture of the whole page at each width, if pictures are wanted."""
-        if not SCREENSHOTS:
-            return
-        folder = Path(SCREENSHOTS)
-        folder.mkdir(parents=True, exist_ok=True)
-        for width, height in WIDTHS.items():
-            metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
-            self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-            tall = self.driver.execute_script("return document.documentElement.scrollHeight")
-            self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {**metrics, "height": max(height, min(tall, 4000))})
-            self.driver.save_screenshot(str(folder / f"{re.sub(r'[^a-z0-9]+', '-', name.lower())}-{width}.png"))
-        self.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        """Leave a picture of the whole page at each width."""
+        take_both(self.driver, name)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ballot.web.build import install_libraries
 from tests.support.chromium import DESK, PHONE
 from tests.support.need import ROOT
+from tests.support.pictures import take
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
@@ -42,6 +43,8 @@ class Axe:
                 for rule, told, elements in self._run(options):
                     lines = "".join(f"\n    {element}\n      {' '.join(why.split())}" for element, why in elements)
                     self.findings.append(f"{page}, {width} px, {theme}: {rule}: {told}{lines}")
+                if theme == "light" or width == PHONE[0]:
+                    take(self.driver, page, width, "" if theme == "light" else theme)
             if (wide := self.driver.execute_script("return document.documentElement.scrollWidth")) > width:
                 self.findings.append(f"{page}, {width} px: the page is {wide} px wide and scrolls sideways")
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
