@@ -17,7 +17,7 @@ from ballot import sealed
 from ballot.cli import main
 from ballot.errors import BackupError, ConfigurationError, NotFoundError, UnusableInputError, VerificationError
 from ballot.models import Approval, ElectionState, LoginLink, Officer, OfficerSession, Outbox, RollEntry
-from ballot.services import approvals, backup, board, invitations, journal, lifecycle, officers, registrar, replay, roll, tally
+from ballot.services import approvals, backup, board, journal, lifecycle, mailings, officers, registrar, replay, roll, tally
 from ballot.services.approvals import Need
 from ballot.services.clock import FixedClock
 from ballot.services.database import Database
@@ -49,7 +49,7 @@ def full(world: World) -> tuple[World, str, str]:
     for entry in world.members(meeting)[:5]:
         world.cast(uuid, entry, ((0, 1, 0),))
     with world.database.write() as session:
-        invitations.send_links(session, world.config, world.keys, Mailer(world.config, world.keys), meeting.id, OFFICER, world.now)
+        mailings.send_at_once(session, world.config, world.keys, Mailer(world.config, world.keys), meeting.id, OFFICER, world.now)
         officer = officers.add_officer(session, name="Ruth", email="ruth@example.org", roles=["returning-officer"], now=world.now)
         officers.enrolment_secret(session, world.keys, officer)
         made = officers.make_login_link(session, email=officer.email, now=world.now, pause=0)
