@@ -140,5 +140,6 @@ def install(app: Flask) -> None:
         "need_name": lambda word: NEED.get(word, word),
         "count_of": count_of,
         "thousands": lambda number: f"{number:,}",
+        "unbroken": lambda text: str(text).replace(" %", "\N{NO-BREAK SPACE}%"),
     }
     app.jinja_env.filters.update(filters)
