@@ -8,7 +8,7 @@ BUNDLE := $(VENV)/.bundle
 # Tests run in so many processes at once, a file at a time.
 PROCESSES ?= 2
 
-.PHONY: run headless test coverage lint bench build clean load size faults
+.PHONY: run headless test coverage lint bench build clean load size faults fuzz mutations
 
 run: $(BUNDLE)  ## a sample organisation on this machine, and what to open
 	$(BIN)/ballot demo
@@ -38,6 +38,12 @@ load: $(BUNDLE) $(TOOLS)  ## the running service under load, on SQLite and Postg
 
 size: $(BUNDLE) $(TOOLS)  ## what an election of 1,000 to 100,000 ballots costs; SIZE_ARGS="--ballots 1000 5000" for less
 	$(BIN)/python -m bench.size $(SIZE_ARGS)
+
+fuzz: $(BUNDLE) $(TOOLS)  ## every reader under a coverage-guided fuzzer, ten minutes each (FUZZ_ARGS="csv --seconds 60")
+	$(BIN)/python -m tests.fuzz $(FUZZ_ARGS)
+
+mutations: $(BUNDLE) $(TOOLS)  ## each refusal of the verifier taken out in turn: which hostile archive misses it, and the score
+	$(BIN)/python -m tests.verifier.test_mutations
 
 faults: $(BUNDLE) $(TOOLS)  ## kills, power cuts, full disks at their full counts; goes on where it stopped (FAULTS_ARGS="--only R1 --rounds 50")
 	$(BIN)/python -m tests.faults $(FAULTS_ARGS)
