@@ -59,6 +59,7 @@ M = TypeVar("M", bound=Message)
 
 _WAIT: Final = 5  # seconds between two looks at the site
 _MAX_COMPANION: Final = 1 << 31
+_ACCEPTED: Final = 202  # HTTP: taken, and not done yet
 _LINK: Final = re.compile(r"(?P<site>https?://[^#?]+)/trustee/[0-9A-Za-z]+/[0-9]+#(?P<token>[!-~]+)", re.ASCII)
 _RNG: Final = SystemRng()
 
@@ -269,8 +270,9 @@ class _Place:
                 raise MalformedError(f"the site's answer lacks {name}")
         return view
 
-    def send(self, what: str, data: bytes) -> None:
-        self.client.post(self._path(f"/{what}"), data)
+    def send(self, what: str, data: bytes) -> bool:
+        """Whether the site has checked it; of very many ballots it answers before it has."""
+        return self.client.post(self._path(f"/{what}"), data) != _ACCEPTED
 
     def _path(self, rest: str) -> str:
         return f"/api/trustee/{self.election}/{self.owner}{rest}"
@@ -279,7 +281,7 @@ class _Place:
         """Download the archive; the companion proofs so far."""
         base = f"/api/elections/{self.election}"
         self.client.download(f"{base}/archive", file)
-        companion = self.client.get(f"{base}/companion")
+        companion = self.client.get(f"{base}/companion", _MAX_COMPANION)
         return None if companion.strip() in {b"", b"[]"} else companion
 
 
@@ -584,8 +586,8 @@ def _use_key(args: argparse.Namespace) -> int:
             _, partial, companion_proofs = keyholder.decrypt(board, key, args.key, _RNG, executor)
             parts = {"decryption": partial.to_bytes(), "companion": companion_proofs.to_bytes()}
     if place is not None:
-        place.send(act.replace("decrypt", "decryption"), b"\n".join(parts.values()))
-        print("Received and checked by the site.")
+        checked = place.send(act.replace("decrypt", "decryption"), b"\n".join(parts.values()))
+        print("Received and checked by the site." if checked else "Received. The site still checks it: its journal will say how that ends.")
         return 0
     for name, data in parts.items():
         path = args.out / f"{board.election.uuid}-{name}-{owner}-{slug(key.holder)}.json"

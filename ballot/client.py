@@ -61,11 +61,11 @@ class Client:
             reason = getattr(error, "reason", None) or error
             raise UnusableInputError(f"{self._base} cannot be reached: {reason}") from error
 
-    def get(self, path: str) -> bytes:
-        """The whole answer, if it is of a bearable size. Raises: SiteRefusedError, UnusableInputError."""
+    def get(self, path: str, most: int = _MAX_JSON) -> bytes:
+        """The whole answer, if it is of a bearable size, in bytes. Raises: SiteRefusedError, UnusableInputError."""
         with self._open(path) as response:
-            data = response.read(_MAX_JSON + 1)
-        if len(data) > _MAX_JSON:
+            data = response.read(most + 1)
+        if len(data) > most:
             raise UnusableInputError("the site's answer is too large")
         return data
 
@@ -79,10 +79,11 @@ class Client:
             while chunk := response.read(_CHUNK):
                 file.write(chunk)
 
-    def post(self, path: str, data: bytes) -> None:
-        """Send these very bytes. Raises: as `get`."""
+    def post(self, path: str, data: bytes) -> int:
+        """Send these very bytes; the answer's status. Raises: as `get`."""
         with self._open(path, data) as response:
             response.read(_MAX_ERROR)
+            return response.status
 
 
 def _refusal(error: urllib.error.HTTPError) -> Exception:

@@ -301,6 +301,17 @@ class BoardHead(SQLModel, table=True):
     timestamp: int = Field(sa_type=BigInteger)
 
 
+class PublishedHead(SQLModel, table=True):
+    """The event up to which every row was compared with the chain: what checkpoints show (`ballot.services.sweep`)."""
+
+    __tablename__ = "published_head"
+
+    election_uuid: str = Field(primary_key=True, foreign_key="election.uuid")
+    height: int
+    hash: str
+    swept_at: datetime = _time()
+
+
 class BoardEvent(SQLModel, table=True):
     """One event of the archive, append-only. `content` is exactly what the archive holds; `hash` its SHA-256 in hexadecimal."""
 
@@ -400,6 +411,16 @@ class Job(SQLModel, table=True):
     asked_at: datetime = _time()
     beat_at: datetime | None = _time(nullable=True)
     ended_at: datetime | None = _time(nullable=True)
+
+
+class Submission(SQLModel, table=True):
+    """What a key-holder sent, kept until a job has checked it; it then stands on the board, or is refused and gone."""
+
+    job_id: str = Field(primary_key=True, foreign_key="job.id")
+    owner: int
+    digest: str
+    data: bytes = _bytes()
+    companion: bytes = _bytes()
 
 
 # --- outgoing mail ----------------------------------------------------------------------------------------------

@@ -726,6 +726,12 @@ DeferredShuffle.FIELDS = {
 }
 
 
+class DeferredTally(EncryptedTally):
+    """An encrypted tally that was checked before: its points' membership is looked at again when they are first used."""
+
+    _CODEC: ClassVar[Codec] = array(array(Codec(DeferredShuffle._ciphertext, CIPHERTEXT.encode)))
+
+
 @dataclass(frozen=True)
 class PartialDecryption(Message):
     """One trustee's factors alpha^x and their proofs, in the encrypted tally's shape."""

@@ -1,4 +1,4 @@
-"""Long work that officers ask for: lock, begin the count, open a practice box, publish.
+"""Long work: lock, begin the count, open a practice box, publish; check what key-holders send.
 
 What was asked stands in a table, so that nothing is lost: whoever is killed at it, at any moment, the next one goes on. Each
 piece of work is a function of `lifecycle` or `tally` that appends all it does in one transaction, or else finds what it did
@@ -15,16 +15,17 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from hashlib import sha256
 from typing import Final
 
-from sqlalchemy import or_, update
+from sqlalchemy import delete, or_, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, func, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from ballot.config import Config
-from ballot.errors import BallotError, PreconditionError, UnavailableError
-from ballot.models import Cast, Election, ElectionState, Job
+from ballot.errors import BallotError, PreconditionError, RefusedError, UnavailableError
+from ballot.models import Cast, Election, ElectionState, Job, Submission
 from ballot.services import invitations, lifecycle, registrar, tally, trustees
 from ballot.services.clock import Clock
 from ballot.services.database import Database
@@ -35,6 +36,8 @@ from ballot.services.mail import Mailer
 
 AT_ONCE: Final = 200  # ballots, or for a lock ten times as many members: a second or so of work, which the request does itself
 SILENT: Final = timedelta(minutes=1)  # after which a request that took on some work is held to be dead
+PATIENCE: Final = 50.0  # seconds that a key-holder's request waits for the worker's word; proxies wait for a minute
+_LOOK: Final = 0.5  # seconds between two looks at it
 _BEAT: Final = 1.0  # seconds between two signs of life
 _WORKER: Final = "worker"
 _TASK: Final = "Voting has closed. Please choose your key file and help to open the ballot box; the page tells you each step."
@@ -49,6 +52,8 @@ class Kind(StrEnum):
     TALLY = "tally"
     PRACTICE = "practice"
     PUBLISH = "publish"
+    SHUFFLE = "shuffle"  # a key-holder's, to be checked
+    SHARE = "share"  # as well
 
 
 class State(StrEnum):
@@ -65,6 +70,8 @@ _FROM: Final = {
     Kind.TALLY: ElectionState.CLOSED,
     Kind.PRACTICE: ElectionState.TALLYING,
     Kind.PUBLISH: ElectionState.TALLYING,
+    Kind.SHUFFLE: ElectionState.TALLYING,
+    Kind.SHARE: ElectionState.TALLYING,
 }
 
 
@@ -112,9 +119,70 @@ def ask(session: Session, election_uuid: str, kind: Kind, actor: Actor, approval
     return job
 
 
+def submit(election_uuid: str, kind: Kind, owner: int, data: bytes, companion: bytes, tools: Tools) -> bool:
+    """A key-holder's shuffle or share was checked and is on the board (True), or is kept and still being checked.
+
+    The very same bytes again are the same message, which is also how to ask again.
+
+    Raises: as `tally.accept_shuffle` and `tally.accept_decryption`; RefusedError with their sentence where the worker checked.
+    """
+    with tools.database.read() as session:
+        lifecycle.election_of(session, election_uuid)
+        small = _size(session, election_uuid, kind) <= AT_ONCE
+    if small:
+        _check(election_uuid, kind, owner, data, companion, tools, None)
+        return True
+    job = _keep(election_uuid, kind, owner, data, companion, tools)
+    deadline = time.monotonic() + PATIENCE
+    while job.active is not None and time.monotonic() < deadline:
+        time.sleep(_LOOK)
+        with tools.database.read() as session:
+            job = session.get_one(Job, job.id)
+    if job.error:
+        raise RefusedError(job.error)
+    return job.active is None
+
+
+def _keep(election_uuid: str, kind: Kind, owner: int, data: bytes, companion: bytes, tools: Tools) -> Job:
+    """The job that checks this message: a new one, or the one that these very bytes began."""
+    tally.check_size(data, companion)
+    now, active, digest = tools.clock.now(), f"{election_uuid}/{kind}/{owner}", sha256(data + b"\n" + companion).hexdigest()
+    with tools.database.write() as session:
+        lifecycle.in_state(session, election_uuid, _FROM[kind])
+        known = session.exec(select(Job).where(Job.active == active)).first()
+        if known is not None and session.get_one(Submission, known.id).digest != digest:
+            raise PreconditionError("Another message of this key-holder is being checked. Wait for it.")
+        if known is not None:
+            return known
+        actor = Actor(f"trustee {owner}", "key-holder")
+        job = Job(
+            id=new_id(),
+            election_uuid=election_uuid,
+            kind=kind,
+            active=active,
+            actor=actor.id,
+            role=actor.role,
+            state=State.WAITING,
+            asked_at=now,
+        )
+        session.add(job)
+        session.flush()
+        session.add(Submission(job_id=job.id, owner=owner, digest=digest, data=data, companion=companion))
+        return job
+
+
+def _check(
+    election_uuid: str, kind: Kind, owner: int, data: bytes, companion: bytes, tools: Tools, executor: Executor | None
+) -> None:
+    if kind is Kind.SHUFFLE:
+        tally.accept_shuffle(tools.database, election_uuid, owner, data, tools.clock.now(), executor=executor)
+    else:
+        tally.accept_decryption(tools.database, election_uuid, owner, data, companion, tools.clock.now(), executor=executor)
+
+
 def _size(session: Session, election_uuid: str, kind: Kind) -> int:
     if kind is Kind.LOCK:
-        return len(registrar.electorate(session, lifecycle.election_of(session, election_uuid))) // 10
+        return registrar.electorate_size(session, lifecycle.election_of(session, election_uuid)) // 10
     return session.exec(select(func.count()).select_from(Cast).where(Cast.election_uuid == election_uuid)).one()
 
 
@@ -226,6 +294,7 @@ def _end(job: Job, tools: Tools, error: str = "") -> None:
 
 def _ended(session: Session, job: Job, tools: Tools, error: str = "") -> None:
     row = session.get_one(Job, job.id)
+    session.execute(delete(Submission).where(col(Submission.job_id) == job.id))
     row.active, row.state, row.error, row.ended_at = None, State.FAILED if error else State.DONE, error, tools.clock.now()
     session.add(row)
 
@@ -271,9 +340,18 @@ def _publish(job: Job, tools: Tools, executor: Executor | None, beat: _Beat) -> 
     _end(job, tools)
 
 
+def _message(job: Job, tools: Tools, executor: Executor | None, _beat: _Beat) -> None:
+    with tools.database.read() as session:
+        sent = session.get_one(Submission, job.id)
+    _check(job.election_uuid, Kind(job.kind), sent.owner, sent.data, sent.companion, tools, executor)
+    _end(job, tools)
+
+
 _DO: Final[dict[Kind, Callable[[Job, Tools, Executor | None, _Beat], None]]] = {
     Kind.LOCK: _lock,
     Kind.TALLY: _tally,
     Kind.PRACTICE: _practice,
     Kind.PUBLISH: _publish,
+    Kind.SHUFFLE: _message,
+    Kind.SHARE: _message,
 }

@@ -88,6 +88,21 @@ def make_meeting(
     return meeting
 
 
+def set_notice(session: Session, meeting_id: str, days: int, actor: Actor) -> None:
+    """The organisation's rules ask for so many clear days of notice of this meeting's ballots; 0 for none.
+
+    Raises: NotAllowedError, NotFoundError, PreconditionError.
+    """
+    require(actor, Move.EDIT)
+    meeting = session.get(Meeting, meeting_id, with_for_update=True)
+    if meeting is None:
+        raise NotFoundError("There is no such meeting.")
+    if not 0 <= days <= 365:
+        raise PreconditionError("A notice is from 0 to 365 days.")
+    meeting.notice_days = days
+    session.add(meeting)
+
+
 def make_election(session: Session, meeting_id: str, draft: ElectionDraft, actor: Actor, now: datetime) -> Election:
     """A draft of an election in this meeting; a practice one gets its single key, held by the service, until people are named.
 
@@ -278,14 +293,13 @@ def obstacles(session: Session, election_uuid: str, now: datetime) -> list[str]:
     roll_row = session.get(Roll, election.meeting_id)
     if roll_row is None or roll_row.frozen_at is None:
         found.append("The roll has to be frozen first.")
-    else:
+    elif not registrar.electorate_size(session, election):
+        found.append("Nobody on the roll can vote in this election.")
+    elif session.get_one(Meeting, election.meeting_id).split_trust:
         entries = registrar.electorate(session, election)
-        if not entries:
-            found.append("Nobody on the roll can vote in this election.")
-        elif session.get_one(Meeting, election.meeting_id).split_trust:
-            known = set(session.exec(select(Electorate.handle).where(Electorate.election_uuid == election_uuid)).all())
-            if known != {entry.handle for entry in entries}:
-                found.append("The registrar's list of public credentials is not here yet.")
+        known = set(session.exec(select(Electorate.handle).where(Electorate.election_uuid == election_uuid)).all())
+        if known != {entry.handle for entry in entries}:
+            found.append("The registrar's list of public credentials is not here yet.")
     if waiting := trustees.unready(session, election):
         found.append(waiting)
     if election.closes_at <= now:
@@ -296,7 +310,7 @@ def obstacles(session: Session, election_uuid: str, now: datetime) -> list[str]:
 def warnings(session: Session, election_uuid: str) -> list[str]:
     """What an officer should think about before the lock, in sentences; nothing here stops it."""
     election = election_of(session, election_uuid)
-    voters = len(registrar.electorate(session, election))
+    voters = registrar.electorate_size(session, election)
     found = []
     for number, question in enumerate(draft_of(election).questions, start=1):
         if isinstance(question, QuestionH):

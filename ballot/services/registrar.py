@@ -150,6 +150,11 @@ def electorate(session: Session, election: Election) -> list[RollEntry]:
     return roll.members(session, election.meeting_id, str(election.config.get("electorate", "")))
 
 
+def electorate_size(session: Session, election: Election) -> int:
+    """How many that are, without reading them all where that can be helped."""
+    return len(electorate(session, election)) if election.config.get("electorate") else roll.size(session, election.meeting_id)
+
+
 def frozen_roll(session: Session, meeting_id: str) -> Roll:
     """The meeting's frozen roll. Raises: PreconditionError."""
     found = session.get(Roll, meeting_id)

@@ -36,6 +36,8 @@ from ballot.protocol.decryption import check_partial_decryption, combine_factors
 from ballot.protocol.group import SystemRng
 from ballot.protocol.messages import (
     Ballot,
+    DeferredShuffle,
+    DeferredTally,
     EncryptedTally,
     Owned,
     PartialDecryption,
@@ -234,7 +236,7 @@ class _Progress:
     ranked: bool
     shuffles: dict[int, str]
     ended: bool
-    partials: dict[int, PartialDecryption]
+    partials: dict[int, bytes]
     partial_hashes: dict[int, str]
     result: Result | None
 
@@ -254,26 +256,28 @@ def _progress(database: Database, election_uuid: str) -> _Progress:
     tally: EncryptedTally | None = None
     sized: SizedEncryptedTally | None = None
     shuffles: dict[int, str] = {}
-    partials: dict[int, PartialDecryption] = {}
+    partials: dict[int, bytes] = {}
     hashes: dict[int, str] = {}
-    ended, result, height = False, None, first
+    ended, result, height, newest = False, None, first, b""
     for event, objects in board.checked_events(database, election_uuid, first):
         height = event.height
         if event.type == "EncryptedTally":
-            tally, sized = EncryptedTally.parse(objects[0]), SizedEncryptedTally.parse(objects[-1])
-        elif event.type == "Shuffle" and tally is not None:
+            # What is on the board was checked when it came, and compared with the chain just now.
+            tally, sized = DeferredTally.parse(objects[0]), SizedEncryptedTally.parse(objects[-1])
+        elif event.type == "Shuffle":
             owned = Owned.parse(objects[-1])
-            shuffles[owned.owner] = owned.payload
-            tally = merge_nh_ciphertexts(setup.election, tally, Shuffle.parse(objects[0]).ciphertexts)
+            shuffles[owned.owner], newest = owned.payload, objects[0]
         elif event.type == "EndShuffles":
             ended = True
         elif event.type == "PartialDecryption":
             owned = Owned.parse(objects[-1])
-            partials[owned.owner], hashes[owned.owner] = PartialDecryption.parse(objects[0]), owned.payload
+            partials[owned.owner], hashes[owned.owner] = objects[0], owned.payload
         elif event.type == "Result":
             result = Result.parse(objects[0])
     if tally is None or sized is None:
         raise BoardDamagedError("The encrypted tally is missing.", height=first)
+    if newest:
+        tally = merge_nh_ciphertexts(setup.election, tally, DeferredShuffle.parse(newest).ciphertexts)
     ranked = any(True for _ in ranked_questions(setup.election))
     return _Progress(setup, height, sized, tally, ranked, shuffles, ended, partials, hashes, result)
 
@@ -297,7 +301,7 @@ def accept_shuffle(
         PreconditionError: not now (not begun, no ranked question, ended, shuffled already, or another one was faster).
         MalformedError, InvalidTrusteeError, InvalidShuffleError: what was sent does not hold; the journal says so.
     """
-    _check_size(data)
+    check_size(data)
     state = _progress(database, election_uuid)
     digest = messages.sha256_hex(data)
     if state.shuffles.get(owner) == digest:
@@ -342,8 +346,7 @@ def accept_decryption(
         PreconditionError: not now (not begun, shuffles missing, shared already, result published, or another one was faster).
         MalformedError, InvalidTrusteeError, InvalidPartialDecryptionError, InvalidCompanionError: what was sent does not hold.
     """
-    _check_size(data)
-    _check_size(companion)
+    check_size(data, companion)
     state = _progress(database, election_uuid)
     digest = messages.sha256_hex(data)
     if state.partial_hashes.get(owner) == digest:
@@ -373,8 +376,9 @@ def accept_decryption(
         append(session, election.meeting_id, Act.SHARE_ACCEPTED, actor, now, election=election_uuid, details=details)
 
 
-def _check_size(data: bytes) -> None:
-    if len(data) > MAX_SUBMISSION_BYTES:
+def check_size(*messages_sent: bytes) -> None:
+    """Raises: MalformedError: what a key-holder sent is larger than any shuffle or share."""
+    if max(map(len, messages_sent)) > MAX_SUBMISSION_BYTES:
         raise MalformedError("A shuffle or share is never this large.")
 
 
@@ -426,7 +430,8 @@ def finish(database: Database, election_uuid: str, actor: Actor, now: datetime, 
     _must_be_tallying(database, election_uuid)
     if missing := state.setup.keys.missing(state.partials):
         raise PreconditionError(f"The ballots cannot be opened yet: still missing {', '.join(missing)}.")
-    factors = combine_factors(state.setup.keys, state.tally, state.partials, executor)
+    parsed = (executor.map if executor is not None else map)(PartialDecryption.parse, state.partials.values())
+    factors = combine_factors(state.setup.keys, state.tally, dict(zip(state.partials, parsed, strict=True)), executor)
     opened = open_tally(state.setup.election, state.tally, factors, state.sized.num_tallied, executor)
     with database.write() as session:
         election = _at_head(session, election_uuid, state.height, ElectionState.TALLYING)

@@ -15,7 +15,7 @@ from sqlmodel import col, select
 
 from ballot.config import Config
 from ballot.errors import PreconditionError
-from ballot.models import BoardEvent, ElectionState, Job, Outbox
+from ballot.models import BoardEvent, ElectionState, Job, Outbox, Submission
 from ballot.services import jobs, journal, lifecycle, tally
 from ballot.services.jobs import Kind, State, Tools
 from ballot.services.keys import Keys
@@ -142,13 +142,12 @@ def test_a_worker_killed_again_and_again_finishes_the_count_once(world: World, t
         "BALLOT_DEVELOPMENT": "1",
     }
     tools = Tools(Config.from_environ(environ), world.database, world.keys, Mailer(world.config, world.keys), world.clock)
-    uuid = closed(world, members=40)
+    uuid = closed(world, members=20)
     luck = random.Random(5)
 
     def work_with_kills(kills: int) -> None:
         for attempt in range(kills + 1):
-            processes = "1" if attempt < kills else "2"
-            process = subprocess.Popen([sys.executable, "-m", "ballot.cli", "work", "--jobs", processes], env=environ, cwd=ROOT)
+            process = subprocess.Popen([sys.executable, "-m", "ballot.cli", "work", "--jobs", "1"], env=environ, cwd=ROOT)
             if attempt < kills:
                 time.sleep(luck.uniform(0.6, 1.6))
                 process.kill()
@@ -163,10 +162,43 @@ def test_a_worker_killed_again_and_again_finishes_the_count_once(world: World, t
         tally.accept_decryption(world.database, uuid, owner, *world.share(uuid, owner), world.now)
     world.clock.moment = CLOSES + timedelta(hours=1)
     jobs.do(uuid, Kind.PUBLISH, OFFICER, None, tools)
-    work_with_kills(2)
+    work_with_kills(1)
     assert state_of(world, uuid) is ElectionState.PUBLISHED
     with world.database.read() as session:
         kinds = session.exec(select(BoardEvent.type).where(BoardEvent.election_uuid == uuid).order_by(col(BoardEvent.height))).all()
         acts = [entry.act for entry in journal.entries(session, failed_meeting(world, uuid))]
-    assert ["EndBallots", "EncryptedTally", *2 * ["Shuffle"], "EndShuffles", *2 * ["PartialDecryption"], "Result"] == list(kinds[41:])
+    assert ["EndBallots", "EncryptedTally", *2 * ["Shuffle"], "EndShuffles", *2 * ["PartialDecryption"], "Result"] == list(kinds[21:])
     assert [1, 1, 1] == [acts.count(act) for act in ("tally begun", "result computed", "result published")]
+
+
+def test_what_a_key_holder_sends_is_kept_until_the_worker_has_checked_it(
+    world: World, tools: Tools, all_is_large: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "PATIENCE", 0.0)
+    uuid = closed(world)
+    tally.begin(world.database, uuid, OFFICER, world.now)
+    shuffle = world.shuffle(uuid, 1)
+    assert not jobs.submit(uuid, Kind.SHUFFLE, 1, shuffle, b"", tools)
+    assert not jobs.submit(uuid, Kind.SHUFFLE, 1, shuffle, b"", tools)  # asked again, it is the same message
+    with pytest.raises(PreconditionError, match="being checked"):
+        jobs.submit(uuid, Kind.SHUFFLE, 1, shuffle + b" ", b"", tools)
+    assert 1 == jobs.work(tools)
+    assert (1,) == tally.steps(world.database, uuid).shuffled
+    world.clock.advance(seconds=1)
+    assert not jobs.submit(uuid, Kind.SHUFFLE, 3, world.shuffle(uuid, 3).replace(b'"0', b'"1', 1), b"", tools)
+    assert 1 == jobs.work(tools)
+    assert State.FAILED == job_of(world, uuid).state
+    assert job_of(world, uuid).error
+    with world.database.read() as session:
+        assert [] == session.exec(select(Submission)).all()
+        assert "key-holder's message refused" in [entry.act for entry in journal.entries(session, failed_meeting(world, uuid))]
+    world.clock.advance(seconds=1)
+    assert not jobs.submit(uuid, Kind.SHUFFLE, 3, world.shuffle(uuid, 3), b"", tools)
+    assert 1 == jobs.work(tools)
+    world.clock.advance(seconds=1)
+    for owner in (1, 3):
+        assert not jobs.submit(uuid, Kind.SHARE, owner, *world.share(uuid, owner), tools)  # both wait at the same time
+    assert 2 == jobs.work(tools)
+    assert {1, 3} == set(tally.steps(world.database, uuid).opened)
+    with world.database.read() as session:
+        assert [] == session.exec(select(Submission)).all()

@@ -66,12 +66,6 @@ def election_of(db: Session, uuid: str) -> Election:
     return election
 
 
-def tools() -> jobs.Tools:
-    """What long work needs."""
-    here = site()
-    return jobs.Tools(here.config, here.database, here.keys, here.mailer, here.clock)
-
-
 def work_on(db: Session, election: Election) -> Job | None:
     """The long work on this ballot: what goes on, or what failed and was not got over since."""
     job = jobs.newest(db, election.uuid)

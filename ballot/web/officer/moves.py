@@ -27,11 +27,11 @@ from ballot.services.clock import spoken
 from ballot.services.jobs import Kind
 from ballot.services.journal import Actor
 from ballot.services.lifecycle import ElectionDraft, Rehearsal
-from ballot.web import site
+from ballot.web import site, tools
 from ballot.web.access import CONDUCT, KEEP_ROLL, STAFF, open_to
 from ballot.web.forms import clock_time, day, lines_of, moment_of, text
 from ballot.web.officer import bp
-from ballot.web.officer.common import CodeForm, actor, code_is_right, election_of, may, meeting_of, rights, tools, work_on
+from ballot.web.officer.common import CodeForm, actor, code_is_right, election_of, may, meeting_of, rights, work_on
 from ballot.web.officer.elections import with_words
 from ballot.web.words import NEED
 
@@ -182,7 +182,7 @@ def _page(db: Session, uuid: str, word: str, form: ActForm) -> str:
         more |= {
             "warnings": lifecycle.warnings(db, uuid) if roll_row is not None else [],
             "obstacles": lifecycle.obstacles(db, uuid, now) if election.state is ElectionState.DRAFT else [],
-            "voters": len(registrar.electorate(db, election)) if roll_row is not None else 0,
+            "voters": registrar.electorate_size(db, election) if roll_row is not None else 0,
             "trustees": trustees.trustees_of(db, uuid),
             "threshold": trustees.threshold_of(election),
             "questions": with_words(draft.questions, draft.rules),

@@ -21,8 +21,9 @@ from sqlmodel import Session
 from ballot.errors import MalformedError, NotFoundError, SignInRequiredError
 from ballot.models import Trustee
 from ballot.protocol.messages import Proof, loads
-from ballot.services import tally, tokens, trustees
-from ballot.web import build, site
+from ballot.services import jobs, tally, tokens, trustees
+from ballot.services.jobs import Kind
+from ballot.web import build, site, tools
 from ballot.web.access import Guard, Role, open_to
 from ballot.web.board.views import election_shown_to_trustees
 
@@ -107,23 +108,21 @@ def _possession(body: Any) -> tuple[str, bytes]:
 
 @bp.post("/api/trustee/<base58:uuid>/<int:owner>/shuffle")
 @open_to(Role.TRUSTEE, guard=Guard.BEARER, body=LARGE)
-def shuffle(uuid: str, owner: int) -> Response:
+def shuffle(uuid: str, owner: int) -> tuple[Response, int]:
     with site().database.read() as db:
         _checked(db, uuid, owner)
-    tally.accept_shuffle(site().database, uuid, owner, request.get_data(), site().clock.now())
-    return _received()
+    return _checked_or_kept(jobs.submit(uuid, Kind.SHUFFLE, owner, request.get_data(), b"", tools()))
 
 
 @bp.post("/api/trustee/<base58:uuid>/<int:owner>/decryption")
 @open_to(Role.TRUSTEE, guard=Guard.BEARER, body=2 * LARGE)
-def decryption(uuid: str, owner: int) -> Response:
+def decryption(uuid: str, owner: int) -> tuple[Response, int]:
     with site().database.read() as db:
         _checked(db, uuid, owner)
     partial, end, companion = request.get_data().partition(b"\n")
     if not end or b"\n" in companion:
         raise MalformedError("A share has two lines: the decryption, and its companion proofs.")
-    tally.accept_decryption(site().database, uuid, owner, partial, companion, site().clock.now())
-    return _received()
+    return _checked_or_kept(jobs.submit(uuid, Kind.SHARE, owner, partial, companion, tools()))
 
 
 @bp.get("/api/trustee/<base58:uuid>/<int:owner>/tally")
@@ -153,3 +152,8 @@ def progress(uuid: str, owner: int) -> Response:
 
 def _received() -> Response:
     return jsonify({"received": True})
+
+
+def _checked_or_kept(checked: bool) -> tuple[Response, int]:
+    """202: of very many ballots a message takes minutes to check; it is kept, and the same bytes again ask how that ended."""
+    return jsonify({"received": True, "checked": checked}), 200 if checked else 202
