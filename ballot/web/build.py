@@ -1,4 +1,4 @@
-"""Bundle the scripts of the booth and of the key-holders' page: `python -m ballot.web.build`.
+"""Bundle the scripts of the booth, the key-holders' page and the verifier's page: `python -m ballot.web.build`.
 
 The same sources give the same bytes: the libraries are fixed by package-lock.json and checked against its digests, and
 the bundler is one of them. Nothing is minified, so that what a browser runs can be read and compared. The manifest tells the
@@ -30,9 +30,15 @@ VERIFY_SOURCES: Final = SOURCES.parent / "verify"  # they import the booth's mod
 KEYHOLDER_SOURCES: Final = SOURCES.parent / "trustee"  # they import both
 WORDS: Final = VERIFY_SOURCES / "words.json"  # made here from ballot.verifier
 DIST: Final = Path(__file__).resolve().parent / "static" / "dist"
+RELEASED: Final = Path(__file__).resolve().parent / "bundles.json"  # what a release serves; `--release` writes it
 BOOTH: Final = ("booth", "worker", "check")
 KEYHOLDER: Final = ("keyholder", "keyholder-worker")
-ENTRIES: Final = {name: folder / f"{name}.js" for folder, names in ((SOURCES, BOOTH), (KEYHOLDER_SOURCES, KEYHOLDER)) for name in names}
+VERIFY: Final = ("verify", "verify-worker")
+ENTRIES: Final = {
+    name: folder / f"{name}.js"
+    for folder, names in ((SOURCES, BOOTH), (KEYHOLDER_SOURCES, KEYHOLDER), (VERIFY_SOURCES, VERIFY))
+    for name in names
+}
 # Browsers of about 2021: BigInt, private fields, modules. Older ones are told so by the page itself.
 TARGET: Final = "chrome84,edge84,firefox90,safari14.1"
 BUNDLE: Final = "try { require('esbuild').buildSync(JSON.parse(process.argv[1])) } catch { process.exit(1) }"  # it logs by itself
@@ -135,6 +141,21 @@ def read_manifest(dist: Path = DIST) -> Mapping[str, Bundle]:
     return {name: Bundle(**bundle) for name, bundle in manifest["bundles"].items()}
 
 
+def released(file: Path = RELEASED) -> Mapping[str, str]:
+    """The integrity values that the release lists, by file name; empty between releases, when there is no list."""
+    try:
+        listed: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    return listed
+
+
+def write_release(bundles: Mapping[str, Bundle], file: Path = RELEASED) -> None:
+    """List what this release serves."""
+    listed = {bundle.file: bundle.integrity for bundle in sorted(bundles.values(), key=lambda bundle: bundle.file)}
+    file.write_text(json.dumps(listed, indent=1) + "\n", encoding="utf-8")
+
+
 def _is_current(dist: Path, inputs: str) -> bool:
     try:
         manifest = json.loads((dist / "manifest.json").read_text(encoding="utf-8"))
@@ -188,6 +209,8 @@ def main() -> int:
     """Build, and print what was built."""
     try:
         bundles = build(force="--force" in sys.argv[1:])
+        if "--release" in sys.argv[1:]:
+            write_release(bundles)
     except BuildError as error:
         print(error, file=sys.stderr)  # noqa: T201 - a command speaks to its caller
         return 2

@@ -20,7 +20,7 @@ const RULES = new Map(words.rules.map((rule) => [rule.id, rule]));
 const CREDENTIAL = /^([0-9a-f]{64})(?:,1?(?:,[^,]*)?)?$/;
 const NEUTRAL = pointText(ONE);
 const CHUNK = 64; // ballots sent to a worker at once
-const CHUNK_LENGTH = 1 << 20; // characters
+const CHUNK_LENGTH = 1 << 16; // characters: as much again is a part of a second's work
 const CREDENTIALS = 1000; // sent to a worker at once
 const CIPHERTEXTS = 128; // opened by a worker at once
 
@@ -77,6 +77,7 @@ export class Verifier {
   #size; // of the file in bytes, null where it is not known
   #read = 0;
   #recount;
+  #lookFor;
   // Ballots: read but not sent; sent.
   #waiting = [];
   #waitingFirst = 0;
@@ -96,6 +97,7 @@ export class Verifier {
   rows = null; // the tally, in which the shuffles so far are merged, as texts
   shuffledBy = new Set();
   decryptedBy = new Set();
+  places = new Map(); // where ballots stand whose codes were asked for: object hash -> height
   report = {
     outcome: "unfinished", sentence: "", refusal: null, steps: {}, notes: [], uuid: null, name: null, fingerprint: null,
     height: null, head: null, credentials: 0, ballots: 0, counted: 0, result: null, verdicts: [], recounted: [],
@@ -103,10 +105,10 @@ export class Verifier {
 
   /**
    * `companion` and `results` are the texts of the files beside the archive, null without; `pins` are [height, hash] of events seen
-   * before; `recount` counts the result by the declared rules (recount.js), null for who needs no result; `progress(step, fraction,
+   * before; `lookFor` are hashes of ballots whose `places` are wanted; `recount` counts the result by the declared rules (recount.js), null for who needs no result; `progress(step, fraction,
    * ballots)` hears how far the work is, from 0 to 1 where that is known.
    */
-  constructor({ companion = null, results = null, pins = [], pool = inline, recount = null, progress = () => {}, size = null } = {}) {
+  constructor({ companion = null, results = null, pins = [], lookFor = [], pool = inline, recount = null, progress = () => {}, size = null } = {}) {
     this.#companionText = companion;
     this.#results = results;
     this.#pins = pins;
@@ -114,6 +116,7 @@ export class Verifier {
     this.#progress = progress;
     this.#size = size;
     this.#recount = recount;
+    this.#lookFor = new Set(lookFor);
   }
 
   /** Verify an archive that comes in pieces; the report says what was found. */
@@ -334,7 +337,8 @@ export class Verifier {
 
   // --- 4, 5 ballots
 
-  async #ballot({ height, text }) {
+  async #ballot({ height, object, text }) {
+    if (this.#lookFor.has(object)) this.places.set(object, height);
     if (this.#waiting.length === 0) this.#waitingFirst = height;
     this.#waiting.push(text);
     const length = this.#waiting.reduce((total, one) => total + (one?.length ?? 0), 0);
