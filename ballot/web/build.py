@@ -98,12 +98,11 @@ def install_libraries() -> None:
 
 def words() -> bytes:
     """The verifier's steps, rules and notes, for the browser's: the same ids and the same words, from one source."""
-    texts = {None: "", **{kind: kind for kind in UNFINISHED if kind}}
     value = {
         "steps": [{"number": step.number, "name": step.name, "title": step.title} for step in Step],
         "rules": [{"id": rule.id, "step": rule.step.number, "title": rule.step.title, "statement": rule.statement} for rule in Rule],
         "notes": {"time": NOTE_TIME, "head": NOTE_HEAD, "plain": NOTE_PLAIN, "practice": NOTE_PRACTICE, "acts": NOTE_ACTS},
-        "unfinished": {texts[kind]: sentence for kind, sentence in UNFINISHED.items()},
+        "unfinished": {kind or "": sentence for kind, sentence in UNFINISHED.items()},
         "counting": {rule.id: {"version": rule.version, "title": rule.title, "kind": rule.kind} for rule in RULES.values()},
     }
     return json.dumps(value, ensure_ascii=False, indent=1).encode() + b"\n"
