@@ -35,6 +35,7 @@ COMMANDS = {
     "mail": ("ballot.cli_mail", "send the mails that wait, at a steady pace, until none is left"),
     "work": ("ballot.cli_work", "do the long work that officers asked for, until none is left"),
     "audit-store": ("ballot.cli_audit", "check what must hold of database, archive and receipts; changes nothing"),
+    "doctor": ("ballot.cli_doctor", "look at everything that this installation needs, and say what to mend"),
     "backup": ("ballot.cli_backup", "write the database, or the keys, into a sealed file while the site runs"),
     "restore": ("ballot.cli_backup", "bring a backup back on a new machine, and replay what was published since"),
     "demo": ("ballot.demo", "a sample organisation with an annual general meeting to play with"),

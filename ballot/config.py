@@ -68,6 +68,8 @@ class Config:
             ConfigurationError: a value cannot be used; the sentence names the setting and what to write.
         """
         development = _flag(env, "BALLOT_DEVELOPMENT")
+        if not development and env.get("FLASK_DEBUG", "").strip().lower() not in _FALSE:
+            raise ConfigurationError("FLASK_DEBUG is set: take it out. Error pages would show the inside of the program to everybody.")
         data = Path(env.get("BALLOT_DATA") or "data").absolute()
         public_url = (env.get("BALLOT_PUBLIC_URL") or "http://127.0.0.1:8000").rstrip("/")
         parts = urlsplit(public_url)

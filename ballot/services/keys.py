@@ -109,6 +109,8 @@ class Keys:
         """
         _make_folder(folder)
         found = {name: bytes.fromhex(_open_one(folder / name)) for name in NAMES}
+        if len(set(found.values())) < len(found):
+            raise ConfigurationError(f"Two keys in {folder} are the same: restore them from your backup.")
         return cls(
             token=found["token"],
             session=found["session"],
@@ -212,6 +214,8 @@ def _open_one(path: Path) -> str:
     text = _read_private(path)
     if not _HEX.fullmatch(text):
         raise ConfigurationError(f"{path} is not a key (64 hexadecimal digits): restore it from your backup.")
+    if len({text[i : i + 2] for i in range(0, 64, 2)}) < 16:  # 32 random bytes have about 30 different ones, and never so few
+        raise ConfigurationError(f"{path} is no secret but a pattern: delete it before the first ballot, or restore it from your backup.")
     return text.strip()
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ballot.config import Config
+from ballot.errors import ConfigurationError
 from ballot.services.database import Database
 from ballot.services.keys import Keys
 
@@ -20,8 +21,16 @@ def prepare(config: Config) -> tuple[Database, Keys]:
     config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     keys = Keys.open(config.keys)
     database = Database(config.database_url)
+    _only_ours(database)
     database.migrate()
     return database, keys
+
+
+def _only_ours(database: Database) -> None:
+    """An SQLite file holds names and addresses. Raises: ConfigurationError: others can read it."""
+    path = Path(str(database.engine.url.database)) if database.is_sqlite else None
+    if path is not None and path.exists() and path.stat().st_mode & 0o077:
+        raise ConfigurationError(f"Others can read {path}: run `chmod 600 {path}*` and start again.")
 
 
 @contextmanager

@@ -82,6 +82,13 @@ class SmtpTransport:
             raise MailUnknownError(f"no answer after the whole text had left: {brief(error)}") from error
         return self._expect(answer, 250)
 
+    def check(self) -> None:
+        """The server can be reached and lets us in; nothing is sent. Raises: MailServerError, ConfigurationError, with the reason."""
+        try:
+            self._open()
+        finally:
+            self.close()
+
     def _expect(self, answer: tuple[int, bytes], *wanted: int, about_us: bool = False) -> str:
         code, reply = answer
         said = brief(f"{code} {reply.decode('utf-8', 'replace')}")
