@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from flask_wtf import FlaskForm
 from wtforms import DateField, Field, StringField, TextAreaField, TimeField, ValidationError
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import DataRequired, InputRequired, Length
+from wtforms.validators import DataRequired, InputRequired, Length, Optional
 
 UK = ZoneInfo("Europe/London")
 
@@ -66,9 +66,9 @@ class _Day(DateField):  # type: ignore[misc]  # WTForms has no types
             raise ValueError("That is not a date. Write it as 2026-03-20.") from error
 
 
-def day(label: str, *, missing: str, hint: str = "") -> Field:
-    """A field for a calendar day."""
-    return _Day(label, description=hint, validators=[InputRequired(missing)])
+def day(label: str, *, missing: str = "", hint: str = "") -> Field:
+    """A field for a calendar day; it may stay empty unless `missing` says what to read then."""
+    return _Day(label, description=hint, validators=[InputRequired(missing) if missing else Optional()])
 
 
 class _Time(TimeField):  # type: ignore[misc]  # WTForms has no types
@@ -79,9 +79,9 @@ class _Time(TimeField):  # type: ignore[misc]  # WTForms has no types
             raise ValueError("That is not a time. Write it as 17:00.") from error
 
 
-def clock_time(label: str, *, missing: str) -> Field:
-    """A field for a time of the day."""
-    return _Time(label, validators=[InputRequired(missing)])
+def clock_time(label: str, *, missing: str = "") -> Field:
+    """A field for a time of the day; it may stay empty unless `missing` says what to read then."""
+    return _Time(label, validators=[InputRequired(missing) if missing else Optional()])
 
 
 def moment_of(form: Form, on: str, at: str) -> datetime | None:

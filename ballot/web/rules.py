@@ -8,7 +8,6 @@ from typing import Any, Final
 from ballot.count import RULES
 from ballot.count.constraints import Limit
 from ballot.count.draw.words import listing
-from ballot.count.rules.motion import decide
 from ballot.protocol.messages import Question, QuestionH, QuestionNH
 from ballot.recount import motion_threshold, quota_places
 
@@ -77,13 +76,3 @@ def _choose(question: QuestionH) -> str:
     if question.max == 1:
         return "one, or leave it blank" if question.blank else "one"
     return f"up to {question.max}" if question.min <= 1 else f"{question.min} to {question.max}"
-
-
-def effect_words(rule: Mapping[str, Any]) -> str:
-    """A worked example of a motion's threshold and quorum: “With 200 for, 90 against, 10 abstained: carried.”"""
-    threshold, quorum = motion_threshold(rule), int(rule.get("quorum") or 0) or None
-    yes = decide(200, 90, 10, threshold=threshold, electorate=400, quorum=quorum)
-    no = decide(120, 130, 50, threshold=threshold, electorate=400, quorum=quorum)
-    names = {True: "carried", False: "not carried"}
-    first = f"With 200 for, 90 against and 10 abstained, of 400 who could vote: {names[yes.carried]} (it needs {yes.needed} for)."
-    return f"{first} With 120 for, 130 against and 50 abstained: {names[no.carried]}."

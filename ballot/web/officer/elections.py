@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask import abort, redirect, render_template
+from flask import abort, redirect, render_template, request
 from sqlmodel import Session
 from werkzeug.wrappers import Response as AnyResponse
 from wtforms import BooleanField, SelectField
+from wtforms.validators import NumberRange, Optional
 
 from ballot.errors import BallotError
 from ballot.models import Election, ElectionState, Meeting, Roll, Trustee
 from ballot.protocol.messages import MAX_CHOICES_RANKED, Question, QuestionNH
-from ballot.services import board, invitations, lifecycle, registrar, roll, trustees
+from ballot.services import dates, invitations, lifecycle, registrar, roll, trustees
 from ballot.services.clock import spoken
 from ballot.services.lifecycle import ElectionDraft, Rehearsal
 from ballot.services.trustees import Person
 from ballot.services.turnout import left_words, turnout_of
 from ballot.web import site
 from ballot.web.access import CONDUCT, STAFF, open_to
+from ballot.web.effects import effects, quota_effects, standing, template_effect
 from ballot.web.forms import UK, Form, clock_time, day, line, lines_of, moment_of, options, text
 from ballot.web.officer import bp
 from ballot.web.officer.common import actor, election_of, meeting_of, rights, work_on
-from ballot.web.officer.questions import KINDS, QuestionForm, kind_of
-from ballot.web.rules import effect_words, quota_words, rule_words
+from ballot.web.officer.questions import KINDS, QuestionForm, Whole, kind_of
+from ballot.web.rules import rule_words
 from ballot.web.turnout import line as line_by_day
 from ballot.web.words import section
 
@@ -39,8 +41,18 @@ class DetailsForm(Form):
     opens_at = clock_time("at (UK time)", missing="Give the time when voting opens")
     closes_on = day("Voting closes on", missing="Give the day when voting closes")
     closes_at = clock_time("at (UK time)", missing="Give the time when voting closes")
+    counts_on = day("The count is on", hint="When the key-holders open the box together. You can leave it empty until they agree.")
+    counts_at = clock_time("at (UK time)")
+    notice_days = Whole(
+        "Days of notice that your rules ask for",
+        description="Clear days between the e-mail and the opening, for every ballot of this meeting. Leave it empty for none.",
+        validators=[Optional(), NumberRange(0, 365, "Type a number of days, such as 14.")],
+    )
     replace = BooleanField(
         "Members can change their vote until voting closes", description="Only the last vote counts. Otherwise a vote is final."
+    )
+    advisory = BooleanField(
+        "This is a consultation", description="It advises and binds nobody, and says so. Only then may a single person hold the key."
     )
     practice = BooleanField(
         "This is a practice ballot",
@@ -60,9 +72,28 @@ class DetailsForm(Form):
         opens, closes = moment_of(self, "opens_on", "opens_at"), moment_of(self, "closes_on", "closes_at")
         return None if opens is None or closes is None else (opens, closes)
 
+    def count_time(self) -> datetime | None:
+        """When the key-holders open the box; None where that is open, or with the error in place."""
+        if self.counts_on.data is None and self.counts_at.data is None:
+            return None
+        if self.counts_on.data is None or self.counts_at.data is None:
+            missing = "counts_on" if self.counts_on.data is None else "counts_at"
+            self.put_error(missing, "Give both the day and the time of the count, or neither.")
+            return None
+        return moment_of(self, "counts_on", "counts_at")
 
-def _details(election: Election) -> dict[str, Any]:
+    def valid_times(self) -> tuple[datetime, datetime, datetime | None] | None:
+        """Opening, close and count; None with the errors in place."""
+        if not self.validate():
+            return None
+        times, counts = self.times(), self.count_time()
+        return None if times is None or self.errors else (*times, counts)
+
+
+def _details(election: Election, meeting: Meeting) -> dict[str, Any]:
     """What the form holds for an election made before."""
+    counts = lifecycle.draft_of(election).counts_at
+    local = counts.astimezone(UK) if counts else None
     opens, closes = election.opens_at.astimezone(UK), election.closes_at.astimezone(UK)
     return {
         "name": election.name,
@@ -72,9 +103,67 @@ def _details(election: Election) -> dict[str, Any]:
         "opens_at": opens.time(),
         "closes_on": closes.date(),
         "closes_at": closes.time(),
+        "counts_on": local.date() if local else None,
+        "counts_at": local.time() if local else None,
+        "notice_days": meeting.notice_days or None,
         "replace": election.replace,
+        "advisory": bool(election.config.get("advisory")),
         "practice": election.practice,
     }
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a form would do, before it is saved: the rule with counted examples, who stands, the dates as they are read, and doubts."""
+
+    effects: Sequence[str] = ()
+    quotas: Sequence[str] = ()
+    standing: str = ""
+    enough: bool = True
+    when: Sequence[str] = ()
+    warnings: Sequence[str] = ()
+
+
+def _rule_look(question: Question, rule: Mapping[str, Any]) -> Look:
+    enough, sentence = standing(rule, question)
+    return Look(effects(rule, question), quota_effects(rule, question), sentence, enough)
+
+
+def _dates_look(look: Look, form: DetailsForm, election: Election | None, holders: Sequence[Trustee], now: datetime) -> Look:
+    """With the dates that are typed; those that cannot be read say so by their field."""
+    times = form.valid_times()
+    if times is None:
+        return look
+    opens, closes, counts = times
+    when = [f"Voting opens {spoken(opens)}.", f"It closes {spoken(closes)}.", *([f"The count is {spoken(counts)}."] if counts else [])]
+    found = dates.warnings(opens, closes, now, notice_days=form.notice_days.data or 0)
+    if counts and election is None:
+        found += dates.count_warnings(closes, counts, named=1, needed=0, free=1, unready=0)
+    elif election is not None:
+        found += _count_doubts(election, holders, closes, counts)
+    return replace(look, when=when, warnings=found)
+
+
+def _count_doubts(election: Election, holders: Sequence[Trustee], closes: datetime, counts: datetime | None) -> list[str]:
+    if election.practice:
+        return []
+    same = counts is not None and counts == lifecycle.draft_of(election).counts_at
+    free = election.config.get("free") if same else None
+    unready = sum(trustee.possession_at is None for trustee in holders)
+    needed = trustees.threshold_of(election)
+    return dates.count_warnings(
+        closes, counts, named=len(holders), needed=needed, free=None if free is None else len(free), unready=unready
+    )
+
+
+def date_doubts(db: Session, election: Election, now: datetime) -> list[str]:
+    """What to think about in the dates of an election that is not open yet, in sentences."""
+    if election.state not in {ElectionState.DRAFT, ElectionState.LOCKED}:
+        return []
+    notice = meeting_of(db, election.meeting_id).notice_days
+    counts = lifecycle.draft_of(election).counts_at
+    found = dates.warnings(election.opens_at, election.closes_at, now, notice_days=notice)
+    return found + _count_doubts(election, trustees.trustees_of(db, election.uuid), election.closes_at, counts)
 
 
 # --- making one -------------------------------------------------------------------------------------------------
@@ -87,8 +176,9 @@ def choose_kind(meeting_id: str) -> str:
         return render_template(
             "officer/choose-kind.html",
             meeting=meeting_of(db, meeting_id),
-            kinds=KINDS.values(),
+            kinds=[(kind, template_effect(kind.kind)) for kind in KINDS.values()],
             base=f"/officer/m/{meeting_id}/elections/new",
+            practice=request.args.get("practice") == "y",
         )
 
 
@@ -97,7 +187,8 @@ def choose_kind(meeting_id: str) -> str:
 def new_election(meeting_id: str, kind: str) -> str:
     with site().database.read() as db:
         meeting = meeting_of(db, meeting_id)
-        form = DetailsForm(formdata=None)
+        usual = {"advisory": kind == "consultation", "practice": request.args.get("practice") == "y"}
+        form = DetailsForm(formdata=None, data={**usual, "notice_days": meeting.notice_days or None})
         form.offer(db, meeting_id)
     return _new_page(meeting, kind, form, _kind(kind)(formdata=None, prefix="question-"))
 
@@ -111,7 +202,11 @@ def make_election(meeting_id: str, kind: str) -> AnyResponse | tuple[str, int]:
         form = DetailsForm()
         form.offer(db, meeting_id)
     question = _question(question_form)
-    times = form.times() if form.validate() else None
+    if request.form.get("look"):
+        look = _dates_look(_rule_look(*question) if question else Look(), form, None, (), site().clock.now())
+        page = _new_page(meeting, kind, form, question_form, look)
+        return (page, 422) if form.errors or question_form.errors else (page, 200)
+    times = form.valid_times()
     if question is not None and times is not None:
         draft = ElectionDraft(
             name=form.name.data,
@@ -123,9 +218,12 @@ def make_election(meeting_id: str, kind: str) -> AnyResponse | tuple[str, int]:
             electorate=form.electorate.data,
             replace=form.replace.data,
             practice=form.practice.data,
+            advisory=form.advisory.data,
+            counts_at=times[2],
         )
         try:
             with site().database.write() as db:
+                lifecycle.set_notice(db, meeting_id, form.notice_days.data or 0, actor())
                 election = lifecycle.make_election(db, meeting_id, draft, actor(), site().clock.now())
             return redirect(f"/officer/e/{election.uuid}", code=303)
         except BallotError as error:
@@ -133,8 +231,10 @@ def make_election(meeting_id: str, kind: str) -> AnyResponse | tuple[str, int]:
     return _new_page(meeting, kind, form, question_form), 422
 
 
-def _new_page(meeting: Meeting, kind: str, form: DetailsForm, question_form: QuestionForm) -> str:
-    return render_template("officer/election-new.html", meeting=meeting, kind=kind, form=form, question=question_form, **rights())
+def _new_page(meeting: Meeting, kind: str, form: DetailsForm, question_form: QuestionForm, look: Look | None = None) -> str:
+    return render_template(
+        "officer/election-new.html", meeting=meeting, kind=kind, form=form, question=question_form, look=look, **rights()
+    )
 
 
 def _kind(word: str) -> type[QuestionForm]:
@@ -177,9 +277,10 @@ def _place_error(form: DetailsForm, question_form: QuestionForm | None, error: B
 def edit_details(uuid: str) -> str:
     with site().database.read() as db:
         election = election_of(db, uuid)
-        form = DetailsForm(formdata=None, data=_details(election))
+        form = DetailsForm(formdata=None, data=_details(election, meeting_of(db, election.meeting_id)))
         form.offer(db, election.meeting_id)
-    return render_template("officer/details.html", election=election, form=form)
+        look = Look(warnings=date_doubts(db, election, site().clock.now()))
+    return render_template("officer/details.html", election=election, form=form, look=look)
 
 
 @bp.post("/e/<base58:uuid>/details")
@@ -189,7 +290,11 @@ def save_details(uuid: str) -> AnyResponse | tuple[str, int]:
         election = election_of(db, uuid)
         form = DetailsForm()
         form.offer(db, election.meeting_id)
-    times = form.times() if form.validate() else None
+        holders = trustees.trustees_of(db, uuid)
+    if request.form.get("look"):
+        look = _dates_look(Look(), form, election, holders, site().clock.now())
+        return render_template("officer/details.html", election=election, form=form, look=look), 422 if form.errors else 200
+    times = form.valid_times()
     if times is not None:
         draft = replace(
             lifecycle.draft_of(election),
@@ -200,14 +305,17 @@ def save_details(uuid: str) -> AnyResponse | tuple[str, int]:
             closes_at=times[1],
             replace=form.replace.data,
             practice=form.practice.data,
+            advisory=form.advisory.data,
+            counts_at=times[2],
         )
         try:
             with site().database.write() as db:
+                lifecycle.set_notice(db, election.meeting_id, form.notice_days.data or 0, actor())
                 lifecycle.change_election(db, uuid, draft, actor(), site().clock.now())
             return redirect(f"/officer/e/{uuid}", code=303)
         except BallotError as error:
             _place_error(form, None, error)
-    return render_template("officer/details.html", election=election, form=form), 422
+    return render_template("officer/details.html", election=election, form=form, look=None), 422
 
 
 @bp.get("/e/<base58:uuid>/questions")
@@ -230,8 +338,9 @@ def with_words(asked: Sequence[Question], rules: Sequence[Any]) -> list[dict[str
                 "title": question.question,
                 "answers": question.answers,
                 "rule": rule_words(rule, question),
-                "quotas": quota_words(rule, question),
-                "effect": effect_words(rule) if rule.get("rule") == "motion" else "",
+                "quotas": quota_effects(rule, question),
+                "effects": effects(rule, question),
+                "standing": standing(rule, question),
                 "ranked": isinstance(question, QuestionNH),
                 "kind": KINDS[kind_of(question, rule)].title,
             }
@@ -244,7 +353,8 @@ def with_words(asked: Sequence[Question], rules: Sequence[Any]) -> list[dict[str
 def new_question(uuid: str, kind: str) -> str:
     with site().database.read() as db:
         election = election_of(db, uuid)
-    return render_template("officer/question.html", election=election, question=_kind(kind)(formdata=None, prefix="question-"), number=None)
+    question = _kind(kind)(formdata=None, prefix="question-")
+    return render_template("officer/question.html", election=election, question=question, number=None, look=None)
 
 
 @bp.post("/e/<base58:uuid>/questions/new/<string:kind>")
@@ -261,7 +371,7 @@ def edit_question(uuid: str, number: int) -> str:
     question, rule = _numbered(lifecycle.draft_of(election), number)
     form_class = KINDS[kind_of(question, rule)]
     form = form_class(formdata=None, prefix="question-", data=form_class.values(question, rule))
-    return render_template("officer/question.html", election=election, question=form, number=number)
+    return render_template("officer/question.html", election=election, question=form, number=number, look=_rule_look(question, rule))
 
 
 @bp.post("/e/<base58:uuid>/questions/<int:number>")
@@ -294,6 +404,12 @@ def _numbered(draft: ElectionDraft, number: int) -> tuple[Question, dict[str, An
 
 def _save_question(uuid: str, form: QuestionForm, number: int | None) -> AnyResponse | tuple[str, int]:
     typed = _question(form)
+    if request.form.get("look"):
+        with site().database.read() as db:
+            election = election_of(db, uuid)
+        look = _rule_look(*typed) if typed else None
+        page = render_template("officer/question.html", election=election, question=form, number=number, look=look)
+        return page, 422 if form.errors else 200
     if typed is not None:
         try:
             with site().database.write() as db:
@@ -307,7 +423,7 @@ def _save_question(uuid: str, form: QuestionForm, number: int | None) -> AnyResp
             form.put_error("wording", str(error))
     with site().database.read() as db:
         election = election_of(db, uuid)
-    return render_template("officer/question.html", election=election, question=form, number=number), 422
+    return render_template("officer/question.html", election=election, question=form, number=number, look=None), 422
 
 
 # --- key-holders ------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Making a ballot from plain forms: four kinds of question, each with the count that goes with it."""
+"""Making a ballot from plain forms: five kinds of question, each with the count that goes with it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ballot.web.rules import BASES, RON, THRESHOLDS
 Rule = dict[str, Any]
 
 
-class _Whole(IntegerField):  # type: ignore[misc]  # WTForms has no types
+class Whole(IntegerField):  # type: ignore[misc]  # WTForms has no types
     """A whole number, or one clear sentence."""
 
     def process_formdata(self, valuelist: list[str]) -> None:
@@ -68,7 +68,7 @@ class MotionForm(QuestionForm):
         choices=options([(name, words.capitalize()) for name, words in BASES.items()]),
         validators=[InputRequired("Choose of whom")],
     )
-    quorum = _Whole(
+    quorum = Whole(
         "Quorum",
         description="The number of members who must vote, abstentions included, for the result to stand. Leave it empty for none.",
         validators=[Optional(), NumberRange(0, 10_000_000, message="Type a number of members, such as 64.")],
@@ -114,7 +114,7 @@ class CommitteeForm(QuestionForm):
     about = "Several places, ranked choices (single transferable vote)."
 
     wording = line("The committee", hint="Such as “Strategy committee”.", missing="Type the name of the committee")
-    seats = _Whole(
+    seats = Whole(
         "Places to fill", validators=[InputRequired("Type how many places there are"), NumberRange(1, 100, "Type a number from 1 to 100.")]
     )
     choices = _choices("Candidates", "One on each line, in any order. Members see them shuffled.")
@@ -188,7 +188,7 @@ class ApprovalForm(QuestionForm):
 
     wording = text("The question", missing="Type the question", longest=5_000)
     choices = _choices("Choices", "One on each line, in any order. At most 100.")
-    seats = _Whole(
+    seats = Whole(
         "How many win?",
         description="Such as 1.",
         validators=[InputRequired("Type how many win"), NumberRange(1, 100, "Type a number from 1 to 100.")],
@@ -222,7 +222,34 @@ class ApprovalForm(QuestionForm):
         return {"wording": question.question, "choices": "\n".join(question.answers), "seats": rule.get("seats"), "limit": limit}
 
 
-KINDS: dict[str, type[QuestionForm]] = {form.kind: form for form in (MotionForm, PostForm, CommitteeForm, ApprovalForm)}
+class ConsultationForm(QuestionForm):
+    kind = "consultation"
+    title = "Consultation"
+    about = "Ask members what they think. It advises, and binds nobody, so one key-holder is enough."
+
+    wording = text("The question", missing="Type the question", longest=5_000)
+    choices = _choices("Answers", "One on each line, such as Yes and No. At most 100.")
+    limit = RadioField(
+        "How many may a member tick?",
+        choices=options([("one", "One answer"), ("any", "As many as they like")]),
+        validators=[InputRequired("Choose how many a member may tick")],
+    )
+
+    def question(self) -> tuple[Question, Rule]:
+        answers = tuple(lines_of(self.choices.data))
+        if len(answers) < 2:
+            raise MalformedError("Type at least 2 answers, one on each line.")
+        one = self.limit.data == "one"
+        rule = {"rule": "up-to-n" if one else "approval", "seats": 1, "ron": False}
+        return QuestionH(answers, 0, 1 if one else len(answers), self.wording.data), rule
+
+    @classmethod
+    def values(cls, question: Question, rule: Mapping[str, Any]) -> dict[str, Any]:
+        limit = "one" if rule.get("rule") == "up-to-n" else "any"
+        return {"wording": question.question, "choices": "\n".join(question.answers), "limit": limit}
+
+
+KINDS: dict[str, type[QuestionForm]] = {form.kind: form for form in (MotionForm, PostForm, CommitteeForm, ApprovalForm, ConsultationForm)}
 
 
 def kind_of(question: Question, rule: Mapping[str, Any]) -> str:
