@@ -36,8 +36,10 @@ MAY = {
     "recount": {"protocol", "count"},
     "verifier": {"protocol", "recount"},
     "invariants": {"protocol", "recount", "verifier"},
-    "services": {"protocol", "count", "recount", "verifier", "invariants", "failpoints", "config", "sealed", "models", "services", "migrations"},
-    "web": {"protocol", "count", "recount", "verifier", "failpoints", "config", "models", "services", "web"},
+    "services": {
+        "protocol", "count", "recount", "verifier", "invariants", "failpoints", "config", "language", "sealed", "models", "services", "migrations",
+    },  # fmt: skip
+    "web": {"protocol", "count", "recount", "verifier", "failpoints", "config", "language", "models", "services", "web"},
 }
 
 
