@@ -108,6 +108,43 @@ class RudeServer:
         self._server.server_close()
 
 
+class DsnServer:
+    """Speaks just enough SMTP to say that it knows delivery reports (RFC 3461); keeps the lines that it was sent."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        keep = self.lines
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                self.wfile.write(b"220 ready\r\n")
+                in_text = False
+                while line := self.rfile.readline():
+                    words = line.decode().rstrip("\r\n")
+                    if in_text:
+                        in_text = words != "."
+                        answer = b"" if in_text else b"250 taken\r\n"
+                    else:
+                        keep.append(words)
+                        in_text = words.upper() == "DATA"
+                        answer = b"354 go on\r\n" if in_text else b"250 OK\r\n"
+                        if words.upper().startswith("EHLO"):
+                            answer = b"250-here\r\n250 DSN\r\n"
+                    self.wfile.write(answer)
+
+        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.port: int = self._server.server_address[1]
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
 class SMTPServer:
     """Started by entering it. `on_recipient` and `on_message` decide the answers; the default is to accept."""
 

@@ -96,7 +96,7 @@ _BARE_TAG = re.compile(r"(?<![a-z2-7])([a-z2-7]{42})(?![a-z2-7])", re.IGNORECASE
 _MESSAGE_ID = re.compile(r"<[0-9a-f]{32}@[^<>@\s]{1,253}>", re.ASCII)
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
 _MAILBOX = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}[A-Za-z0-9]")
-_FIELD = re.compile(r"^[>\s]*(Action|Status|Final-Recipient|Original-Recipient|Diagnostic-Code):[ \t]*(.*)$", re.IGNORECASE | re.MULTILINE)
+_FIELD = re.compile(r"^[> \t]*(Action|Status|Final-Recipient|Original-Recipient|Diagnostic-Code):[ \t]*(.*)$", re.IGNORECASE | re.MULTILINE)
 _ENVELOPE = ("To", "Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "Original-Envelope-Id")
 
 
@@ -201,10 +201,11 @@ _SAID = re.compile(r"\b(?:[45]\d\d[ -].{0,200}|[45]\.\d{1,3}\.\d{1,3}\b.{0,200})
 
 
 def _sentence(text: str) -> str:
-    """The answer of the other mail server, where a line of the text looks like one."""
+    """The answer of the other mail server, where a line of the text looks like one; else a line that says why."""
     body = text.partition("\n\n")[2] or text
-    found = _SAID.search(body)
-    return found[0] if found else ""
+    if found := _SAID.search(body):
+        return found[0]
+    return next((line for line in body.splitlines() if any(pattern.search(line[:300]) for _, pattern in _WORDS)), "")
 
 
 def _is_automatic(message: Message) -> bool:
@@ -292,9 +293,9 @@ def fault_of(status: str, diagnostic: str) -> Fault:
 def is_hard(status: str, diagnostic: str) -> bool:
     """A wrong address stays wrong; a full mailbox, an unreachable server and every 4.x.x may be better tomorrow."""
     fault = fault_of(status, diagnostic)
-    if fault in {Fault.NO_ADDRESS, Fault.NO_DOMAIN, Fault.CLOSED}:
-        return not status.startswith("4.")
-    return fault not in {Fault.FULL, Fault.UNREACHABLE} and not status.startswith("4.")
+    if fault in {Fault.FULL, Fault.UNREACHABLE} or status.startswith("4."):
+        return False
+    return fault in {Fault.NO_ADDRESS, Fault.NO_DOMAIN, Fault.CLOSED} or bool(status) or re.search(r"\b5\d\d\b", diagnostic) is not None
 
 
 def status_in(words: str) -> str:
