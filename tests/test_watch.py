@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -246,3 +248,24 @@ def test_two_watchers_compare_what_they_saw(tmp_path: Path) -> None:
         assert 2 == str(caught.value).count(f"\N{EM DASH} {ORIGIN} "), "both signed checkpoints are the proof"
     with pytest.raises(UnusableInputError):
         compare_files(kept[one], Kept.read(tmp_path / "nothing", ORIGIN))
+
+
+def test_a_watcher_does_not_grow_while_nothing_happens(tmp_path: Path) -> None:
+    """A day of looks every five minutes."""
+    site = Shown(until=6)
+    one = watcher(site, tmp_path / "kept")
+    one.look()
+    size = (tmp_path / "kept").stat().st_size
+    for _ in range(10):
+        one.look()
+    tracemalloc.start()
+    before = tracemalloc.take_snapshot()
+    for _ in range(288):
+        one.look()
+    gc.collect()
+    mine = [tracemalloc.Filter(False, tracemalloc.__file__)]
+    after = tracemalloc.take_snapshot().filter_traces(mine)
+    grown = sum(statistic.size_diff for statistic in after.compare_to(before.filter_traces(mine), "filename"))
+    tracemalloc.stop()
+    assert grown < 50_000, f"{grown} bytes more after 288 looks"
+    assert size == (tmp_path / "kept").stat().st_size
