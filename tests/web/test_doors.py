@@ -50,7 +50,7 @@ TABLE = (
         {RO, DEP},
         """officer.new_meeting officer.make_meeting officer.choose_kind officer.new_election officer.make_election officer.edit_details
         officer.save_details officer.new_question officer.add_question officer.edit_question officer.save_question
-        officer.remove_question officer.name_key_holders officer.new_link officer.act_page officer.do_act
+        officer.remove_question officer.name_key_holders officer.note_who_is_free officer.new_link officer.act_page officer.do_act
         officer.later_page officer.close_later officer.begin_tally
         officer.open_practice officer.record_lot officer.record_withdrawal officer.send_page officer.send officer.remind
         officer.remind_page officer.send_to_everybody officer.pause_mailing officer.result_mail_page officer.mail_result
@@ -61,7 +61,8 @@ TABLE = (
         {RO, MS},
         """officer.show_roll officer.upload_roll officer.freeze_roll officer.left_out officer.choose_columns officer.save_columns
         officer.explain_words officer.save_words officer.check_list officer.decide_row officer.find_row officer.edit_row officer.save_row
-        officer.attention_file officer.upload_mended officer.discard_upload officer.save_page officer.save_roll officer.members officer.member officer.resend
+        officer.attention_file officer.upload_mended officer.discard_upload officer.save_page officer.save_roll
+        officer.members officer.member officer.resend
         officer.change_link officer.registrar_page officer.registrar_list officer.receive_credentials officer.retry
         officer.mail_problems officer.mail_problems_file officer.bounce_page officer.paste_bounce""",
     ),

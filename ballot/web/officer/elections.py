@@ -30,7 +30,7 @@ from ballot.web.officer.common import actor, election_of, meeting_of, rights, wo
 from ballot.web.officer.questions import KINDS, QuestionForm, Whole, kind_of
 from ballot.web.rules import rule_words
 from ballot.web.turnout import line as line_by_day
-from ballot.web.words import section
+from ballot.web.words import count_of, section
 
 
 class DetailsForm(Form):
@@ -466,8 +466,28 @@ def _trustees_page(db: Session, uuid: str, form: TrusteesForm | None) -> str:
     stages = [(t, trustees.stage_of(t, everybody, group=group)) for t in everybody]
     keys = trustees.key_count(election, everybody, site().clock.now())
     return render_template(
-        "officer/trustees.html", election=election, form=form, stages=stages, threshold=threshold, group=group, keys=keys, **rights()
+        "officer/trustees.html",
+        election=election,
+        form=form,
+        stages=stages,
+        threshold=threshold,
+        group=group,
+        keys=keys,
+        advisory=trustees.is_advisory(election),
+        counts_at=lifecycle.draft_of(election).counts_at,
+        free=election.config.get("free"),
+        **rights(),
     )
+
+
+@bp.post("/e/<base58:uuid>/trustees/free")
+@open_to(*CONDUCT)
+def note_who_is_free(uuid: str) -> AnyResponse:
+    """Who has said that they are free for the count."""
+    chosen = [int(number) for number in request.form.getlist("free") if number.isascii() and number.isdigit() and len(number) < 4]
+    with site().database.write() as db:
+        trustees.say_who_is_free(db, uuid, chosen, actor())
+    return redirect(f"/officer/e/{uuid}/trustees", code=303)
 
 
 @bp.post("/e/<base58:uuid>/trustees")
@@ -561,10 +581,11 @@ def tasks_of(db: Session, election: Election, now: datetime) -> tuple[list[Task]
     counted = after(ElectionState.PUBLISHED, ready=counting)
     tasks = [
         Task("Questions", *done, f"{asked} question{'s' if asked > 1 else ''}", f"{here}/questions"),
-        Task("Dates and details", *done, when_words(election), f"{here}/details" if draft else ""),
         Task("Who can vote", *(done if frozen else open_), section(election.config["electorate"]), f"{there}/roll"),
         Task("Key-holders", *(open_ if unready else done), unready, f"{here}/trustees"),
         *_codes_task(db, election, there),
+        _dates_task(db, election, here, now),
+        _messages_task(election, there),
         *_practice_task(db, election, there),
         Task("Lock the ballot", *after(ElectionState.LOCKED, ready=not obstacles), lock_words, f"{here}/lock" if draft else ""),
         Task("Send the voting e-mails", *sent, "One e-mail a member for the whole meeting", f"{there}/send"),
@@ -576,6 +597,23 @@ def tasks_of(db: Session, election: Election, now: datetime) -> tuple[list[Task]
         Task("Publish", *after(ElectionState.PUBLISHED, ready=False), "", f"{here}/publish" if state is ElectionState.TALLYING else ""),
     ]
     return tasks, _next(election, tasks, now)
+
+
+def _dates_task(db: Session, election: Election, here: str, now: datetime) -> Task:
+    """Set when the ballot is made; what is unusual about them is spoken of until voting opens."""
+    doubts = date_doubts(db, election, now)
+    status = ("Look again", "wait") if doubts else ("Done", "")
+    words = f"{when_words(election)}. {doubts[0] if doubts else ''}"
+    if len(doubts) > 1:
+        words += f" And {count_of(len(doubts) - 1, 'more thing')} to think about."
+    return Task("Dates and details", *status, words.strip(), f"{here}/details" if election.state is ElectionState.DRAFT else "")
+
+
+def _messages_task(election: Election, there: str) -> Task:
+    """The words of the e-mails are there from the start; they can be looked at, changed and sent to oneself until they go out."""
+    before = election.state in {ElectionState.DRAFT, ElectionState.LOCKED}
+    words = "The e-mails are written. Look at them, change the first words, send one to yourself." if before else ""
+    return Task("Messages", "Ready" if before else "Done", "none" if before else "", words, f"{there}/messages")
 
 
 def _codes_task(db: Session, election: Election, there: str) -> list[Task]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from flask import redirect, render_template
+from flask import redirect, render_template, request
 from sqlmodel import Session
 from werkzeug.wrappers import Response as AnyResponse
 from wtforms import RadioField
@@ -16,9 +16,11 @@ from ballot.models import Election, ElectionState, Meeting, Roll
 from ballot.services import approvals, invitations, lifecycle, mailings
 from ballot.web import site
 from ballot.web.access import CONDUCT, OFFICERS, STAFF, open_to
+from ballot.web.effects import template_effect
 from ballot.web.forms import Form, line, options
 from ballot.web.officer import bp
 from ballot.web.officer.common import actor, meeting_of, rights
+from ballot.web.officer.questions import KINDS
 
 
 class MeetingForm(Form):
@@ -60,24 +62,25 @@ class Next:
 def my_ballots() -> str:
     now = site().clock.now()
     waiting: list[Any] = []
+    templates = [(kind, template_effect(kind.kind)) for kind in KINDS.values() if kind.kind != "approval"]
     with site().database.read() as db:
         shown = []
         for meeting in lifecycle.meetings(db):
             shown.append((meeting, db.get(Roll, meeting.id), lifecycle.elections_of(db, meeting.id)))
             waiting += [a for a in approvals.pending(db, meeting.id, now) if a.given_at is None]
-    return render_template("officer/meetings.html", meetings=shown, waiting=waiting, **rights())
+    return render_template("officer/meetings.html", meetings=shown, waiting=waiting, templates=templates, **rights())
 
 
 @bp.get("/meetings/new")
 @open_to(*CONDUCT)
 def new_meeting() -> str:
-    return render_template("officer/meeting-new.html", form=MeetingForm())
+    return render_template("officer/meeting-new.html", form=MeetingForm(formdata=None), start=_start(request.args.get("start")))
 
 
 @bp.post("/meetings/new")
 @open_to(*CONDUCT)
 def make_meeting() -> AnyResponse | tuple[str, int]:
-    form = MeetingForm()
+    form, start = MeetingForm(), _start(request.form.get("start"))
     if form.validate():
         try:
             with site().database.write() as db:
@@ -89,10 +92,18 @@ def make_meeting() -> AnyResponse | tuple[str, int]:
                     split_trust=form.codes.data == "secretary",
                     two_people=form.two_people.data == "yes",
                 )
-            return redirect(f"/officer/m/{meeting.id}", code=303)
+            return redirect(f"/officer/m/{meeting.id}{_AFTER.get(start, '')}", code=303)
         except BallotError as error:
             form.put_error("name", str(error))
-    return render_template("officer/meeting-new.html", form=form), 422
+    return render_template("officer/meeting-new.html", form=form, start=start), 422
+
+
+_AFTER = {"practice": "/elections/new?practice=y", **{kind: f"/elections/new/{kind}" for kind in KINDS}}
+
+
+def _start(word: str | None) -> str:
+    """What the officer came to make, so that the new meeting leads on to it: a template, a practice ballot, or "" for neither."""
+    return word if word in _AFTER else ""
 
 
 @bp.get("/m/<base58:meeting_id>")
