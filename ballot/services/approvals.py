@@ -47,6 +47,8 @@ _RIGHT: Final[Mapping[Need, Move]] = {
     Need.CARD: Move.HELP_MEMBER,
 }
 
+ALWAYS_TWO: Final = frozenset({Need.CARD})  # whatever the meeting says: one person alone must never hold a whole card
+
 
 def right_for(need: Need) -> Move:
     """The right without which nobody asks for this act or agrees to it."""
@@ -141,7 +143,7 @@ def find(
     practice: bool = False,
 ) -> Approval | None:
     """The agreement that `use` would use up, for acts that do much before they come to that. Raises: as `use`."""
-    if practice or not session.get_one(Meeting, meeting_id).two_people:
+    if practice or not (session.get_one(Meeting, meeting_id).two_people or need in ALWAYS_TWO):
         return None
     approval = session.get(Approval, approval_id, with_for_update=True) if approval_id else None
     if (

@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from sqlalchemy import delete, func, insert
 from sqlmodel import Session, col, select
@@ -139,9 +140,7 @@ def receive_credentials(session: Session, election_uuid: str, data: bytes, actor
         missing, extra = len(wanted - credentials.keys()), len(credentials.keys() - wanted)
         raise PreconditionError(f"The list of credentials is not this electorate's: {missing} members are missing, {extra} are not in it.")
     store_credentials(session, election_uuid, credentials)
-    append(
-        session, election.meeting_id, Act.CREDENTIALS_RECEIVED, actor, now, election=election_uuid, details={"number": len(credentials)}
-    )
+    append(session, election.meeting_id, Act.CREDENTIALS_RECEIVED, actor, now, election=election_uuid, details={"number": len(credentials)})
     return len(credentials)
 
 
@@ -224,6 +223,7 @@ def reissue(
         entry.email, entry.email_key = address, roll.fold_email(address)
     entry.generation += 1
     entry.typed_code = False
+    entry.card_link_by = entry.card_code_by = ""
     session.add(entry)
     act = Act.LINK_REISSUED if email is None else Act.ADDRESS_CORRECTED
     session.flush()
@@ -242,9 +242,86 @@ def withdraw(session: Session, handle: str, *, cause: Cause, actor: Actor, appro
     second = approvals.use(session, entry.meeting_id, approvals.Need.WITHDRAW, handle, actor, approval, now)
     entry.generation += 1
     entry.withdrawn = True
+    entry.card_link_by = entry.card_code_by = ""
     session.add(entry)
     append(session, entry.meeting_id, Act.LINK_WITHDRAWN, actor, now, second=second, details={"cause": str(Cause(cause))})
     return entry
+
+
+MOST_CARDS: Final = 3  # of one member
+CARDS_ANYWAY, CARDS_IN = 20, 20  # of one meeting: so many, or one member in so many, whichever is more
+
+
+@dataclass(frozen=True)
+class CardHalf:
+    """One of the two sheets of a paper card: the link without a code, or the code without a link. Neither votes alone."""
+
+    entry: RollEntry
+    url: str = ""
+    code: str = ""
+
+
+def make_card(session: Session, handle: str, *, cause: Cause, actor: Actor, approval: str | None, now: datetime) -> RollEntry:
+    """The member's older links are dead from this commit on, and a paper card can be printed in two halves by two officers.
+
+    Who asked for it prints the link, who agreed prints the code, each once. A link without its code signs no ballot, and the code
+    opens nothing without the newest link (`typed_code` is off), so that neither officer can vote in the member's place. In a
+    split-trust meeting the registrar has the codes, and prints that half.
+
+    Raises:
+        NotAllowedError, NotFoundError.
+        PreconditionError: a vote is spent, the link was withdrawn, or as many cards were made as are allowed.
+        ApprovalNeededError: a second person has to agree first, in every meeting.
+    """
+    require(actor, Move.HELP_MEMBER)
+    entry = _unspent(session, handle)
+    made = cards(session, entry.meeting_id)
+    members = session.get_one(Roll, entry.meeting_id).included
+    if entry.cards >= MOST_CARDS or made >= max(CARDS_ANYWAY, members // CARDS_IN):
+        raise PreconditionError(
+            f"No more cards can be made: {MOST_CARDS} for one member, and {max(CARDS_ANYWAY, members // CARDS_IN)} in this meeting, are "
+            "the most. Send a new link by e-mail instead."
+        )
+    agreement = approvals.find(session, entry.meeting_id, approvals.Need.CARD, handle, actor, approval, now)
+    second = approvals.use(session, entry.meeting_id, approvals.Need.CARD, handle, actor, approval, now)
+    if agreement is None or agreement.given_by is None:
+        raise RuntimeError("a card was about to be made by one person alone")
+    entry.generation += 1
+    entry.typed_code = False
+    entry.cards += 1
+    entry.card_link_by = agreement.asked_by
+    entry.card_code_by = "" if session.get_one(Meeting, entry.meeting_id).split_trust else agreement.given_by
+    session.add(entry)
+    details = {"cause": str(Cause(cause)), "number so far": made + 1}
+    append(session, entry.meeting_id, Act.CARD_MADE, actor, now, second=second, details=details)
+    return entry
+
+
+def print_card(session: Session, config: Config, keys: Keys, handle: str, actor: Actor, now: datetime, expires: datetime) -> CardHalf:
+    """This officer's half of the member's newest card, once.
+
+    Raises:
+        NotAllowedError, NotFoundError.
+        PreconditionError: no half waits for this officer, or a vote is spent meanwhile.
+    """
+    require(actor, Move.HELP_MEMBER)
+    entry = _unspent(session, handle)
+    if actor.id == entry.card_link_by:
+        entry.card_link_by, half = "", "link"
+        sheet = CardHalf(entry, url=f"{config.public_url}/vote#{make_voting_token(keys, entry, expires)}")
+    elif actor.id == entry.card_code_by:
+        entry.card_code_by, half = "", "code"
+        sheet = CardHalf(entry, code=voting_code(keys, entry))
+    else:
+        raise PreconditionError("No half of a card waits for you here. Each half is printed once, by the officer it belongs to.")
+    session.add(entry)
+    append(session, entry.meeting_id, Act.CARD_PRINTED, actor, now, details={"half": half})
+    return sheet
+
+
+def cards(session: Session, meeting_id: str) -> int:
+    """How many paper cards this meeting has seen."""
+    return int(session.exec(select(func.sum(RollEntry.cards)).where(RollEntry.meeting_id == meeting_id)).one() or 0)
 
 
 def reissues(session: Session, meeting_id: str) -> int:

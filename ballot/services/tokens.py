@@ -124,8 +124,12 @@ def typed_finish(
     response: str,
     expires: datetime,
     now: datetime,
+    half: str = "",
 ) -> str:
     """A voting token for the member whose code was typed. Nothing is spent or marked.
+
+    `half` is the voting token of a link that came without the code. Where a code alone opens nothing any more, it does together
+    with the newest such token of the same member.
 
     `credential` is the public credential in v1 text, `challenge` and `response` are decimal scalars, `expires` is the new token's end.
 
@@ -134,9 +138,9 @@ def typed_finish(
             link was reissued (from then on only the link works, because an old mail may be in the wrong hands).
     """
     match _load(keys, NONCE_SALT, nonce):
-        case [str(uuid), str(digest), int(ends), str()] if (
-            (uuid, digest) == (election_uuid, _digest(credential)) and int(now.timestamp()) < ends
-        ):
+        case [str(uuid), str(digest), int(ends), str()] if (uuid, digest) == (election_uuid, _digest(credential)) and int(
+            now.timestamp()
+        ) < ends:
             pass
         case _:
             raise TypedCodeError(_NOT_A_CODE)
@@ -151,9 +155,17 @@ def typed_finish(
         .join(Election, Election.uuid == Electorate.election_uuid)  # type: ignore[arg-type]
         .where(Electorate.election_uuid == election_uuid, Electorate.credential == credential, Election.meeting_id == RollEntry.meeting_id)
     ).first()
-    if entry is None or entry.withdrawn or not entry.typed_code:
+    if entry is None or entry.withdrawn or not (entry.typed_code or _is_other_half(keys, half, entry, now)):
         raise TypedCodeError(_NOT_A_CODE)
     return make_voting_token(keys, entry, expires)
+
+
+def _is_other_half(keys: Keys, half: str, entry: RollEntry, now: datetime) -> bool:
+    try:
+        token = read_voting_token(keys, half, now)
+    except TokenInvalidError:
+        return False
+    return token.handle == entry.handle and holds(token, entry.meeting_id, entry.generation, withdrawn=entry.withdrawn)
 
 
 def _digest(credential: str) -> str:

@@ -7,7 +7,7 @@ import { BLANK, emptyAnswer, partsOf, problems, toIntegers } from "../../ballot/
 import { checkAnswer, encryptBallot } from "../../ballot/web/static/booth/ballot.js";
 import { canonicalJson, fromBase64, parseCanonicalJson, toBase64 } from "../../ballot/web/static/booth/bytes.js";
 import { parseElection } from "../../ballot/web/static/booth/election.js";
-import { parseLink } from "../../ballot/web/static/booth/link.js";
+import { parseHalf, parseLink } from "../../ballot/web/static/booth/link.js";
 import { shuffledOrder } from "../../ballot/web/static/booth/order.js";
 import { BrowserRng } from "../../ballot/web/static/booth/random.js";
 import { choose, fromTyped, move, remove, toRanks, toTyped } from "../../ballot/web/static/booth/ranking.js";
@@ -134,6 +134,8 @@ test("a link gives token, code and meeting; a cut one gives nothing", () => {
   const payload = Buffer.from(JSON.stringify(["meeting1", "handle", 0, 1])).toString("base64url");
   const whole = `#${payload}.c2lnbmF0dXJl.${CODE}`;
   assert.deepEqual(parseLink(whole), { token: `${payload}.c2lnbmF0dXJl`, code: CODE, meeting: "meeting1" });
+  assert.equal(parseHalf(`#${payload}.c2lnbmF0dXJl`), `${payload}.c2lnbmF0dXJl`);
+  for (const none of ["", "#", "#main", `#${CODE}`, whole, `#${payload}`, "#x.y"]) assert.equal(parseHalf(none), null);
   for (const cut of ["", "#", whole.slice(0, -1), whole.slice(0, -30), `#${CODE}`, `#x.y.${CODE}`, "#%", "#main"]) assert.equal(parseLink(cut), null);
 });
 

@@ -67,6 +67,7 @@ TABLE = (
         officer.mail_problems officer.mail_problems_file officer.bounce_page officer.paste_bounce""",
     ),
     # practice, deletion, lost keys
+    ({RO, MS}, "officer.make_card officer.print_card"),
     ({RO, DEP}, "officer.make_practice officer.tidy_date officer.save_tidy_date officer.repeat officer.key_is_lost"),
     # the second of two people
     ({RO, DEP, MS}, "officer.approval_page officer.agree"),

@@ -236,3 +236,45 @@ def test_the_day_of_deletion_is_chosen_shown_put_off_and_kept(
         assert Act.TIDIED == journal.entries(db, meeting)[-1].act
         assert not db.exec(select(RollEntry)).all()
         assert db.get(Meeting, meeting) is not None
+
+
+# --- paper cards --------------------------------------------------------------------------------------------------
+
+
+def test_a_paper_card_is_made_by_two_and_printed_in_two_halves(site: Site, new_officer: Callable[..., Visitor], anybody: Visitor) -> None:
+    first, second = new_officer(), new_officer("membership-secretary")
+    meeting = make_meeting(first)
+    upload(first, meeting)
+    freeze(first, meeting)
+    uuid = make_ballot(first, meeting, practice="y")
+    first.post(f"/officer/e/{uuid}/lock", {"code": first.digits()})
+    with site.database.read() as db:
+        entry = db.exec(select(RollEntry).where(RollEntry.name == "Cat Cole")).one()
+    page = f"/officer/m/{meeting}/members/{entry.handle}"
+    assert "It always needs 2 officers" in text_of(first.get(page))
+    wrong = first.post(f"{page}/card", {"card-cause": "the member asked", "card-code": ""}, page=page)
+    assert 422 == wrong.status_code
+    asked = {"card-cause": "the member asked", "card-code": first.digits()}
+    assert 303 == first.post(f"{page}/card", asked, page=page).status_code
+    assert "you asked; it waits for a second officer" in text_of(first.get(page))
+    assert "If you make it, you agree." in text_of(second.get(page))
+    agreed = {"card-cause": "the member asked", "card-code": second.digits()}
+    assert 303 == second.post(f"{page}/card", agreed, page=page).status_code
+    sheets = {}
+    for officer, name in ((first, "link"), (second, "code")):
+        assert f"You print the half with the {name}" in text_of(officer.get(page))
+        shown = officer.post(f"{page}/print-card", {"print-code": officer.digits()}, page=page)
+        assert (200, "no-store") == (shown.status_code, shown.headers["Cache-Control"])
+        sheets[name] = shown.get_data(as_text=True)
+        assert 422 == officer.post(f"{page}/print-card", {"print-code": officer.digits()}, page=page).status_code
+    code = re.search(r"\w{5}-\w{6}-\w{5}-\w{6}", sheets["code"])
+    assert code is not None
+    assert code[0] not in sheets["link"]
+    assert "/vote#" not in sheets["code"]
+    assert "https://vote.example.org/vote#" in sheets["link"]
+    assert '<svg xmlns="http://www.w3.org/2000/svg"' in sheets["link"]
+    assert "style=" not in sheets["link"]
+    assert "Cat Cole" in sheets["link"]
+    journal_words = text_of(anybody.get(f"/m/{meeting}/journal"))
+    assert "A paper card made" in journal_words
+    assert "Cat" not in journal_words

@@ -28,14 +28,14 @@ log = logging.getLogger(__name__)
 _LONGEST: Final = 2000  # characters of any text but a ballot
 
 
-def _body(*fields: str) -> dict[str, str]:
-    """The request's JSON object, which has exactly these texts. Raises: MalformedError."""
+def _body(*fields: str, optional: frozenset[str] = frozenset()) -> dict[str, str]:
+    """The request's JSON object, which has exactly these texts, and maybe the optional ones. Raises: MalformedError."""
     try:
         body = json.loads(request.get_data(), object_pairs_hook=_once)
         json.dumps(body, ensure_ascii=False).encode()  # half of a surrogate pair has no UTF-8, and would fail later
     except (ValueError, RecursionError) as error:
         raise MalformedError("The request is not JSON.") from error
-    if not isinstance(body, dict) or body.keys() != set(fields) or not all(isinstance(value, str) for value in body.values()):
+    if not isinstance(body, dict) or body.keys() - optional != set(fields) or not all(isinstance(value, str) for value in body.values()):
         raise MalformedError("The request does not have the fields it should have.")
     if any(len(value) > _LONGEST for name, value in body.items() if name != "ballot"):
         raise MalformedError("A field of the request is too long.")
@@ -181,8 +181,11 @@ def typed_start() -> Response:
 @bp.post("/vote/typed/finish")
 @open_to(Role.PUBLIC, guard=Guard.HEADER)
 def typed_finish() -> Response:
-    """A voting token for the member who proved to know the code. Nothing is spent or marked."""
-    body = _body("election", "credential", "nonce", "challenge", "response")
+    """A voting token for the member who proved to know the code. Nothing is spent or marked.
+
+    `token` is that of a link without a code, if there was one: with a paper card it is the other half that is wanted.
+    """
+    body = _body("election", "credential", "nonce", "challenge", "response", optional=frozenset({"token"}))
     now = site().clock.now()
     with site().database.read() as db:
         token = tokens.typed_finish(
@@ -194,6 +197,7 @@ def typed_finish() -> Response:
             challenge=body["challenge"],
             response=body["response"],
             expires=_expiry(db, body["election"], now),
+            half=body.get("token", ""),
             now=now,
         )
     return jsonify({"token": token})

@@ -253,6 +253,7 @@ BOOTH: Final[Mapping[str, Any]] = {
     },
     "link": {
         "broken": N_("This link is not complete. Some mail programs cut long links."),
+        "half": N_("Now type your code. It is on the other sheet of your voting card, or in your e-mail."),
         "dead": N_("This link no longer works. We may have sent you a newer one: use the last e-mail from us."),
         "noMeeting": N_("Choose a meeting."),
         "empty": N_("Enter the code from your e-mail."),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from flask import abort, redirect, render_template, request
+from flask import abort, g, redirect, render_template, request
 from sqlmodel import Session, col, select
 from werkzeug.wrappers import Response as AnyResponse
 from wtforms import SelectField
 
-from ballot.errors import BallotError
+from ballot.errors import BallotError, PreconditionError
 from ballot.models import Outbox, RollEntry
 from ballot.services import invitations, registrar
 from ballot.services.approvals import Need
@@ -18,6 +18,7 @@ from ballot.web.forms import line, options
 from ballot.web.officer import bp
 from ballot.web.officer.common import CodeForm, actor, code_is_right, meeting_of, rights
 from ballot.web.officer.moves import agree_and_do, second_of
+from ballot.web.officer.sign_in import qr_svg
 from ballot.web.words import capfirst
 
 FOUND = 50  # members on one page of a search
@@ -56,7 +57,20 @@ def _entry(db: Session, meeting_id: str, handle: str) -> RollEntry:
     return entry
 
 
-def _page(db: Session, meeting_id: str, handle: str, form: MemberForm, said: str = "") -> str:
+class CardForm(CodeForm):
+    cause = SelectField("Why?", choices=options([(str(cause), capfirst(cause)) for cause in Cause]))
+
+
+def _page(
+    db: Session,
+    meeting_id: str,
+    handle: str,
+    form: MemberForm,
+    said: str = "",
+    *,
+    card_form: CardForm | None = None,
+    print_form: CodeForm | None = None,
+) -> str:
     now = site().clock.now()
     meeting = meeting_of(db, meeting_id)
     mails = db.exec(select(Outbox).where(Outbox.meeting_id == meeting_id, Outbox.handle == handle).order_by(col(Outbox.due_at))).all()
@@ -68,10 +82,20 @@ def _page(db: Session, meeting_id: str, handle: str, form: MemberForm, said: str
         voted=registrar.votes_spent(db, handle),
         reissue=second_of(db, meeting, Need.REISSUE, handle, now, practice=False),
         withdraw=second_of(db, meeting, Need.WITHDRAW, handle, now, practice=False),
+        card=second_of(db, meeting, Need.CARD, handle, now, practice=False),
+        my_half=_my_half(_entry(db, meeting_id, handle)),
+        sendable=bool(invitations.sendable(db, meeting_id)),
         form=form,
+        card_form=card_form or CardForm(formdata=None, prefix="card-"),
+        print_form=print_form or CodeForm(formdata=None, prefix="print-"),
         said=said,
         **rights(),
     )
+
+
+def _my_half(entry: RollEntry) -> str:
+    """Which half of this member's card waits for the officer at the screen to print it."""
+    return {entry.card_code_by: "code", entry.card_link_by: "link"}.get(g.officer.id, "")
 
 
 @bp.get("/m/<base58:meeting_id>/members/<base58:handle>")
@@ -126,3 +150,63 @@ def change_link(meeting_id: str, handle: str, word: str) -> AnyResponse | tuple[
             form.put_error("email" if form.email.data else "code", str(error))
     with site().database.read() as db:
         return _page(db, meeting_id, handle, form), 422
+
+
+# --- paper cards ------------------------------------------------------------------------------------------------
+
+
+@bp.post("/m/<base58:meeting_id>/members/<base58:handle>/card")
+@open_to(*KEEP_ROLL)
+def make_card(meeting_id: str, handle: str) -> AnyResponse | tuple[str, int]:
+    """A paper card in place of the link, always by two people: each will print one half."""
+    form, now = CardForm(prefix="card-"), site().clock.now()
+    with site().database.read() as db:
+        _entry(db, meeting_id, handle)
+        second = second_of(db, meeting_of(db, meeting_id), Need.CARD, handle, now, practice=False)
+    valid = form.validate()
+    if valid and second.mine and not second.given:
+        form.put_error("code", "A second officer has to agree first. Ask them to sign in and open “My ballots”.")
+        valid = False
+    if valid and code_is_right(form):
+
+        def do(approval: str | None) -> None:
+            with site().database.write() as db:
+                site().mailer.withdraw(db, meeting_id, handle)
+                registrar.make_card(db, handle, cause=Cause(form.cause.data), actor=actor(), approval=approval, now=now)
+
+        try:
+            agree_and_do(second, meeting_id, Need.CARD, handle, str(form.cause.data), do)
+            return redirect(f"/officer/m/{meeting_id}/members/{handle}", code=303)
+        except BallotError as error:
+            form.put_error("code", str(error))
+    with site().database.read() as db:
+        return _page(db, meeting_id, handle, MemberForm(formdata=None), card_form=form), 422
+
+
+@bp.post("/m/<base58:meeting_id>/members/<base58:handle>/print-card")
+@open_to(*KEEP_ROLL)
+def print_card(meeting_id: str, handle: str) -> str | tuple[str, int]:
+    """This officer's half of the card, to be printed at once: it is shown this one time."""
+    form, now = CodeForm(prefix="print-"), site().clock.now()
+    if form.validate() and code_is_right(form):
+        try:
+            with site().database.write() as db:
+                _entry(db, meeting_id, handle)
+                elections = invitations.sendable(db, meeting_id)
+                if not elections:
+                    raise PreconditionError("No ballot of this meeting is locked or open, so a card would open nothing.")
+                expires = invitations.expiry(site().config, elections, now)
+                half = registrar.print_card(db, site().config, site().keys, handle, actor(), now, expires)
+                meeting = meeting_of(db, meeting_id)
+            return render_template(
+                "officer/card.html",
+                meeting=meeting,
+                half=half,
+                qr=qr_svg(half.url) if half.url else "",
+                closes=max(election.closes_at for election in elections),
+                opens=min(election.opens_at for election in elections),
+            )
+        except BallotError as error:
+            form.put_error("code", str(error))
+    with site().database.read() as db:
+        return _page(db, meeting_id, handle, MemberForm(formdata=None), print_form=form), 422

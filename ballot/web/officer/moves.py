@@ -130,7 +130,7 @@ class Second:
 
 def second_of(db: Session, meeting: Meeting, need: Need | None, subject: str, now: datetime, *, practice: bool) -> Second:
     """The newest request for this act that can still be used."""
-    if need is None or practice or not meeting.two_people:
+    if need is None or practice or not (meeting.two_people or need in approvals.ALWAYS_TWO):
         return Second(wanted=False)
     found = [a for a in approvals.pending(db, meeting.id, now) if (a.act, a.subject) == (str(need), subject)]
     mine = g.officer.id

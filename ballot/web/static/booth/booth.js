@@ -7,7 +7,7 @@
 // box has answered.
 
 import { emptyAnswer, toIntegers } from "./answers.js";
-import { parseLink } from "./link.js";
+import { parseHalf, parseLink } from "./link.js";
 import { announce, h, notice, p } from "./page.js";
 import { lookUp, matches } from "./receipt.js";
 import { startSealer } from "./sealer.js";
@@ -30,6 +30,7 @@ let told = null; // the line about the close that was last said
 
 const state = {
   link: null, // { token, code, meeting }
+  half: null, // the token of a link whose code is still to be typed
   directory: null, // the public list of meetings, and the service's clock
   papers: [], // the member's ballot papers, after Start
   sealer: null,
@@ -140,6 +141,7 @@ function takeLink() {
   history.replaceState({ at: 0 }, "", location.pathname);
   const cut = fragment.length > 1;
   state.link = parseLink(fragment);
+  state.half = state.link === null ? parseHalf(fragment) : null;
   return cut;
 }
 
@@ -151,7 +153,7 @@ async function arrive() {
   state.sealer ??= await startSealer(place.dataset.worker, place.dataset.workerIntegrity);
   state.directory = await service.meetings();
   state.clock = Date.parse(state.directory.now) - Date.now();
-  if (state.link === null) return go(() => codeScreen({ told: came ? texts.link.broken : "" }), { replace: true });
+  if (state.link === null) return go(() => codeScreen({ told: !came ? "" : state.half ? texts.link.half : texts.link.broken }), { replace: true });
   if (currentMeeting() === null) return go(() => codeScreen({ told: texts.link.dead }), { replace: true });
   return go(firstScreen, { replace: true });
 }
@@ -190,7 +192,7 @@ async function enterCode() {
     const { nonce } = await service.typedStart(uuid, credential);
     const proof = await state.sealer.ask("proveCode", { uuid, code, nonce });
     try {
-      const { token } = await service.typedFinish({ election: uuid, nonce, ...proof });
+      const { token } = await service.typedFinish({ election: uuid, nonce, ...proof, ...(state.half && { token: state.half }) });
       state.link = { token, code, meeting: meeting.id };
       typed.querySelector("#code-form").reset();
       return start();

@@ -13,6 +13,12 @@ export function parseLink(fragment) {
   return meeting && { token, code, meeting };
 }
 
+/** The token of a link that has no code, as on a paper card, whose code stands on another sheet; null if there is none. */
+export function parseHalf(fragment) {
+  const token = decodeURIComponentOrNothing(fragment.replace(/^#/, "")).trim();
+  return meetingOf(token) === null ? null : token;
+}
+
 /** The meeting that a token names, or null if it is no whole token. */
 export function meetingOf(token) {
   const [payload, signature, ...rest] = token.split(".");
