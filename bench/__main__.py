@@ -14,7 +14,7 @@ from pathlib import Path
 from bench import casts, protocol
 from bench.common import peer
 
-PARTS = ["protocol", "casts", "booth", "keyholder", "count"]
+PARTS = ["protocol", "casts", "booth", "keyholder", "browser", "count"]
 
 
 def table(rows: list[tuple[str, ...]]) -> str:
@@ -49,7 +49,7 @@ def main() -> None:
             print(f"SQLite      {casts.casts('sqlite', folder / 'sqlite', voters=args.casts)}", flush=True)
             folder.chmod(0o755)  # PostgreSQL runs as another account
             print(f"PostgreSQL  {casts.casts('postgresql', folder / 'postgresql', voters=args.casts)}\n", flush=True)
-    for part in ("booth", "keyholder", "count"):
+    for part in ("booth", "keyholder", "browser", "count"):
         if part in wanted and importlib.util.find_spec(f"bench.bench_{part}"):
             subprocess.run([sys.executable, "-m", f"bench.bench_{part}"], check=True)
             print(flush=True)

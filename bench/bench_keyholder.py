@@ -15,10 +15,7 @@ ANSWERS = ["Ann", "Bob", "Cyd", "Dee", "Eve", "Re-open nominations"]
 QUESTION = {"type": "NonHomomorphic", "value": {"answers": ANSWERS, "question": "Secretary"}}
 MOTION = {"answers": ["For", "Against"], "blank": True, "min": 1, "max": 1, "question": "Motion 1"}
 STEPS = {
-    "ballots": "every ballot checked",
-    "tally": "tally recomputed",
-    "shuffles": "2 shuffles checked",
-    "shares": "2 shares and companion proofs checked",
+    "check": "the whole ballot box checked",
     "shuffle": "shuffle and its proof made",
     "decrypt": "share and its proofs made",
 }

@@ -111,7 +111,7 @@ def test_a_published_ballot_is_verified_by_itself(hall: Hall, published: Meeting
     assert "The published file of results is, to the byte, what the count here gives." in reader.text
     assert "Verified" in reader.title
     assert "Verified" == reader.focused
-    reader.wait_until_said("Verified. every check holds.")
+    reader.wait_until_said("Verified. Every check holds.")
     reader.picture("verify verified")
     axe.look("verify: verified")
 
@@ -124,7 +124,8 @@ def test_a_published_ballot_is_verified_by_itself(hall: Hall, published: Meeting
     reader.note(checkpoint)
     reader.wait_for("The event that you had noted is still in the chain.")
     reader.note(f"{head.height}:{head.hash} {'A' * 42}A")
-    reader.wait_for(f"The receipt code {'A' * 43} is NOT in this ballot box.")
+    reader.wait_for_heading("Your receipt code is not in this ballot box")
+    assert f"The receipt code {'A' * 43} is NOT in this ballot box." in reader.text
     reader.picture("verify code not found")
     axe.look("verify: code not found")
     reader.note(f"3:{'0' * 64}")
@@ -139,17 +140,15 @@ def test_a_published_ballot_is_verified_by_itself(hall: Hall, published: Meeting
     reader.wait_for("This checkpoint is of another ballot.")
     assert not axe.findings, axe.report
     asked = {request["url"].removeprefix(hall.site.url).partition("?")[0] for request in reader.network()}
-    assert asked - {"about:blank"} <= {
-        path
-        for path in asked
-        if path.startswith((f"/e/{uuid}", "/static/"))
-    }, "only the public files of this ballot are asked for"
+    assert asked - {"about:blank"} <= {path for path in asked if path.startswith((f"/e/{uuid}", "/static/"))}, (
+        "only the public files of this ballot are asked for"
+    )
 
 
 def test_on_a_phone_nothing_is_checked_before_start_is_pressed(hall: Hall, published: Meeting, voter: Voter) -> None:
     voter.open(f"{hall.site.url}/e/{published.uuids[0]}/verify")
     assert "It downloads 0.1 MB." in voter.text
-    assert "less than 10 seconds on a laptop" in voter.text
+    assert "The check takes less than 10 seconds." in voter.text
     voter.button("Start")
     assert "Verify this ballot in your browser" == voter.heading
     voter.picture("verify idle")
@@ -244,7 +243,7 @@ def test_without_scripts_the_page_gives_the_files_and_the_commands(
     (uuid,) = published.uuids
     reader = Voter(new_browser(javascript=False))
     reader.open(f"{hall.site.url}/e/{uuid}/verify")
-    text = reader.driver.find_element(By.TAG_NAME, "main").text
+    reader.wait_for("it needs JavaScript")
     for words in (
         "This check runs in your browser, so it needs JavaScript.",
         f"ballot verify {uuid}.bel",
@@ -252,6 +251,5 @@ def test_without_scripts_the_page_gives_the_files_and_the_commands(
         "belenios-tool election verify --dir",
         "Its last line is I: all checks passed.",
     ):
-        assert words in text
+        assert words in reader.text
     assert not reader.driver.find_elements(By.CSS_SELECTOR, "form:not([hidden])")
-    reader.picture("verify without scripts")

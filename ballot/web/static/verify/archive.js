@@ -29,6 +29,9 @@ function textOf(bytes) {
   }
 }
 
+/** The text of a file beside the archive. Bytes that are no text become one that no file may be. */
+export const besideText = (bytes) => textOf(bytes) ?? "";
+
 function check(condition, message) {
   if (!condition) throw new MalformedError(message);
 }

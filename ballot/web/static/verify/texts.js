@@ -16,6 +16,7 @@ export const T = {
   mark: { holds: "Holds", working: "At work", waiting: "Not yet", failed: "Refused", none: "Nothing there yet", unreached: "Not reached" },
   steps: "The checks, one by one",
   verified: "Verified",
+  codeMissing: "Your receipt code is not in this ballot box",
   refused: "Refused",
   unfinished: "Good so far, not finished yet",
   unusable: "This file cannot be used",

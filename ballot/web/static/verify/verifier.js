@@ -81,6 +81,7 @@ export class Verifier {
   // Ballots: read but not sent; sent.
   #waiting = [];
   #waitingFirst = 0;
+  #seen = 0;
   #chunks = [];
   #last = new Map(); // credential -> what was checked of its last ballot
   #products = [];
@@ -338,6 +339,7 @@ export class Verifier {
   // --- 4, 5 ballots
 
   async #ballot({ height, object, text }) {
+    this.#seen += 1;
     if (this.#lookFor.has(object)) this.places.set(object, height);
     if (this.#waiting.length === 0) this.#waitingFirst = height;
     this.#waiting.push(text);
@@ -364,7 +366,8 @@ export class Verifier {
       if (refusal !== null) throw refuse(refusal.rule, refusal.reason, refusal.height);
       this.#combine(products, (a, b) => a.add(b));
     });
-    this.#progress("BALLOTS", this.#size === null ? null : this.#read / this.#size, this.report.ballots);
+    const checked = this.report.ballots / this.#seen;
+    this.#progress("BALLOTS", this.#size === null ? null : (this.#read / this.#size) * checked, this.report.ballots);
   }
 
   #combine(rows, combine) {

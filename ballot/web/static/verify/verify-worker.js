@@ -2,13 +2,13 @@
 //
 // It reads from this site's own public addresses, or from files that were chosen on this device, and sends nothing.
 
-import { recount } from "./recount.js";
+import { besideText } from "./archive.js";
 import { UnusableError } from "./errors.js";
 import { helpers, inline, serve } from "./pool.js";
+import { recount } from "./recount.js";
 import { Verifier } from "./verifier.js";
 
 const TELL = 100; // milliseconds between two words about how far the work is
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 class DownloadError extends Error {
   constructor() {
@@ -24,15 +24,6 @@ async function get(address) {
   if (response.status === 404) return null;
   if (!response.ok) throw new DownloadError();
   return response;
-}
-
-/** Bytes that are no text become one that no file may be. */
-function textOf(bytes) {
-  try {
-    return decoder.decode(bytes);
-  } catch {
-    return "";
-  }
 }
 
 async function* piecesOf(stream) {
@@ -52,7 +43,7 @@ async function published({ archive, companion, results }) {
   if (file === null) throw new DownloadError();
   const beside = await Promise.all([companion, results].map(async (address) => {
     const response = await get(address);
-    return response === null ? null : textOf(await response.arrayBuffer().catch(() => {
+    return response === null ? null : besideText(await response.arrayBuffer().catch(() => {
       throw new DownloadError();
     }));
   }));
@@ -67,7 +58,7 @@ async function chosen({ archive, companion, results }) {
   async function* slices() {
     for (let at = 0; at < archive.size; at += 1 << 20) yield new Uint8Array(await read(archive.slice(at, at + (1 << 20))));
   }
-  const text = async (file) => (file === null ? null : textOf(await read(file)));
+  const text = async (file) => (file === null ? null : besideText(await read(file)));
   return { pieces: slices(), size: archive.size, companion: await text(companion), results: await text(results) };
 }
 

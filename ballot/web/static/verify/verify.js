@@ -70,7 +70,7 @@ function run(request, { progress, done, failed }) {
 
 function show(title, children, { focus = true, working = false } = {}) {
   const head = h("h1", { tabindex: "-1" }, title);
-  root.replaceChildren(soft(heading), head, ...children.flat(Infinity).filter(Boolean));
+  root.replaceChildren(head, ...children.flat(Infinity).filter(Boolean));
   document.title = `${title}: ${heading} – ${siteTitle}`;
   form.hidden = working;
   if (focus) {
@@ -79,6 +79,7 @@ function show(title, children, { focus = true, working = false } = {}) {
   }
 }
 
+const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 const mark = (kind, text) => h("span", { class: `tag ${kind}`.trim() }, text);
 
 function stepRows() {
@@ -96,7 +97,7 @@ function stepRows() {
 function fillSteps({ rows }, steps, otherwise) {
   for (const [name, { line, state }] of rows) {
     const [kind, text] = name in steps ? ["", T.mark.holds] : otherwise(name);
-    line.textContent = steps[name] ?? "";
+    line.textContent = sentence(steps[name] ?? "");
     state.replaceChildren(mark(kind, text));
   }
 }
@@ -151,7 +152,7 @@ function showFound(found, request, noted, seconds) {
   const draw = { verified: showVerified, refused: showRefused, unfinished: showUnfinished, unusable: showUnusable }[report.outcome];
   draw(found, noted, seconds);
   root.append(againButton(request, noted));
-  announce(`${document.querySelector("#verify h1").textContent}. ${report.sentence}`);
+  announce(`${document.querySelector("#verify h1").textContent}. ${sentence(report.sentence)}`);
 }
 
 function facts(pairs) {
@@ -161,11 +162,15 @@ function facts(pairs) {
 const about = ({ name, uuid: address, fingerprint, height, head }) =>
   name === null ? [] : [facts([[T.facts.name, name], [T.facts.uuid, address, "code"], [T.facts.fingerprint, fingerprint, "code"], [T.facts.head, `${height}:${head}`, "code"]]), p(T.compare)];
 
-function notedLines({ places }, { codes, pins }, refused) {
+/** What became of the receipt codes and pins; those that are missing come first. */
+function notedLines({ places }, { codes, pins }) {
   const at = new Map(places);
-  const lines = codes.map(({ code, hash }) => (at.has(hash) ? notice("", T.found(code, at.get(hash))) : h("div", { class: "notice bad" }, h("p", {}, h("strong", {}, T.notFound(code))), p(T.notFoundWhy))));
-  if (pins.length > 0 && !refused) lines.push(notice("", T.pinned(pins.length)));
-  return lines;
+  const isHere = ({ hash }) => at.has(hash);
+  const missing = codes.filter((one) => !isHere(one));
+  return {
+    missing: missing.map(({ code }) => h("div", { class: "notice bad" }, h("p", {}, h("strong", {}, T.notFound(code))), p(T.notFoundWhy))),
+    here: [codes.filter(isHere).map(({ code, hash }) => notice("", T.found(code, at.get(hash)))), pins.length > 0 ? notice("", T.pinned(pins.length)) : []],
+  };
 }
 
 function questionPart(question, number, { verdict, recounted }) {
@@ -199,9 +204,11 @@ const notesPart = ({ notes }) => (notes.length === 0 ? [] : [h("h2", {}, T.notes
 
 function showVerified(found, noted, seconds) {
   const { report } = found;
-  show(T.verified, [
-    h("div", { class: "notice" }, h("p", { class: "lead" }, h("strong", {}, report.sentence[0].toUpperCase() + report.sentence.slice(1)))),
-    notedLines(found, noted, false),
+  const { missing, here } = notedLines(found, noted);
+  show(missing.length > 0 ? T.codeMissing : T.verified, [
+    missing,
+    h("div", { class: "notice" }, h("p", { class: "lead" }, h("strong", {}, sentence(report.sentence)))),
+    here,
     about(report),
     h("h2", {}, T.results),
     report.result.map((question, i) => questionPart(question, i + 1, { verdict: report.verdicts[i], recounted: report.recounted[i] ?? null })),
@@ -214,9 +221,11 @@ function showVerified(found, noted, seconds) {
 
 function showUnfinished(found, noted, seconds) {
   const { report } = found;
-  show(T.unfinished, [
-    notice("warn", report.sentence[0].toUpperCase() + report.sentence.slice(1)),
-    notedLines(found, noted, false),
+  const { missing, here } = notedLines(found, noted);
+  show(missing.length > 0 ? T.codeMissing : T.unfinished, [
+    missing,
+    notice("warn", sentence(report.sentence)),
+    here,
     about(report),
     checks(report, () => ["none", T.mark.none]),
     notesPart(report),
@@ -229,7 +238,7 @@ function showRefused(found, noted) {
   const { rule, statement, height, blame, step } = report.refusal;
   const at = words.steps.find(({ number }) => number === step)?.name;
   show(T.refused, [
-    h("div", { class: "notice bad" }, h("p", { class: "lead" }, h("strong", {}, report.sentence[0].toUpperCase() + report.sentence.slice(1)))),
+    h("div", { class: "notice bad" }, h("p", { class: "lead" }, h("strong", {}, sentence(report.sentence)))),
     facts([[T.rule, [h("span", { class: "code" }, rule), `: ${statement}`]], [T.where, height === null ? null : T.event(height)], [T.fault, blame ?? T.nobody]]),
     p(T.tell),
     about(report),
