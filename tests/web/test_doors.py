@@ -30,7 +30,7 @@ TABLE = (
         board.count_file board.results_file board.companion board.checkpoint board.checkpoint_key board.show_journal board.journal_file
         board.roll_leaves api.archive_header api.last_event api.one_object api.election api.trustees api.credentials api.archive
         api.companion officer.sign_in officer.ask_for_link officer.mailed_code officer.use_mailed_code trustee_api.welcome
-        health.alive health.ready theme.css theme.logo""",
+        board.verify health.alive health.ready help.overview help.page theme.css theme.logo""",
     ),
     # between the mailed code and the six digits, and after
     (
@@ -94,7 +94,7 @@ def places(site: Site, returning_officer: Visitor) -> dict[str, str]:
         db.add(approval)
         begun = {"begun_at": now, "begun_by": "x", "begun_role": RO, "stage": "first", "first": [handle.handle]}
         db.add(Mailing(id="B" * 22, meeting_id=meeting, key="invitation", kind="invitation", **begun))
-    words = {"kind": "motion", "filename": "style.css", "message_id": "nobody", "message": "cert", "word": "lock", "form": "csv"}
+    words = {"kind": "motion", "filename": "style.css", "message_id": "nobody", "message": "cert", "word": "lock", "form": "csv", "role": "host"}
     numbers = {"number": "1", "row": "2", "owner": "1", "object_hash": "0" * 64}
     ids = {"uuid": uuid, "meeting_id": meeting, "handle": handle.handle, "approval_id": "A" * 22, "mailing_id": "B" * 22}
     return {**ids, **words, **numbers}

@@ -18,6 +18,7 @@ BOOTH: Final[Mapping[str, Any]] = {
         "skip": N_("Skip to the page itself"),
         "site": N_("Site"),
         "how": N_("How this works"),
+        "help": N_("Help"),
         "about": N_("About"),
         "limits": N_("Known limits"),
         "audit": N_("How to audit"),
