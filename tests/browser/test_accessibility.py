@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pyotp
@@ -12,11 +13,13 @@ import pytest
 from selenium.webdriver import Chrome
 from sqlmodel import select
 
+from ballot.app import create_app
+from ballot.models import Meeting as RealMeeting
 from ballot.models import Officer
-from ballot.services import board, officers, tally, tokens, trustees
+from ballot.services import approvals, board, lifecycle, mail, officers, roll, tally, tokens, trustees
 from ballot.services.clock import FixedClock
+from ballot.services.journal import Actor
 from tests.browser.hall import COMMITTEE, DELEGATES, MOTION, OFFICER, Hall, Meeting, draft
-from tests.browser.test_keyholders import KeyHolder
 from tests.browser.voter import Voter
 from tests.services.world import World
 from tests.support.axe import Axe
@@ -120,77 +123,6 @@ def test_public_pages(hall: Hall, counted: Meeting, axe: Axe, reader: Voter) -> 
     assert not axe.findings, axe.report
 
 
-def test_the_booth(hall: Hall, axe: Axe, reader: Voter) -> None:
-    meeting = hall.meeting(draft("Motions", MOTION), draft("Strategy committee", COMMITTEE), name="October meeting").lock_and_open()
-    member = meeting.members[0]
-    reader.open(member.link)
-    reader.wait_for_heading("Vote at the")
-    axe.look("booth: start")
-    reader.press("Start")
-    reader.wait_for_heading("Your ballots")
-    axe.look("booth: list of ballots")
-    reader.press("Vote: Motions")
-    reader.wait_for_heading("Motion 1")
-    axe.look("booth: motion")
-    reader.press("Continue")
-    reader.wait_for("There is a problem")
-    axe.look("booth: motion without an answer")
-    reader.vote_on("For")
-    reader.wait_for_heading("Check your vote, then cast it")
-    axe.look("booth: check the motion")
-    reader.cast()
-    axe.look("booth: done")
-    reader.press("See all my ballots")
-    reader.press("Vote: Strategy committee")
-    reader.wait_for_heading("Strategy committee: 3 places")
-    axe.look("booth: nothing ranked")
-    for number, name in enumerate(("Bram Lister", "Femi Adeyemi", "Asha Okafor"), 1):
-        reader.press(f"Choose {name} as {number}{['st', 'nd', 'rd'][number - 1]}")
-    reader.press("Read the statement of Asha Okafor")
-    axe.look("booth: three ranked")
-    reader.press("Type numbers instead")
-    reader.wait_for("Type 1 for your 1st choice")
-    axe.look("booth: numbers")
-    reader.type("Femi Adeyemi", "1")
-    reader.press("Continue")
-    reader.wait_for("There is a problem")
-    axe.look("booth: one number twice")
-    reader.type("Femi Adeyemi", "2")
-    reader.press("Continue")
-    reader.wait_for_heading("Check your vote, then cast it")
-    axe.look("booth: check the ranking")
-    reader.cast()
-    reader.press("Finish")
-    reader.wait_for_heading("You have finished")
-    axe.look("booth: finished")
-
-    reader.open(member.link)
-    reader.press("Start")
-    reader.press("Your receipt: Motions")
-    reader.wait_for_heading("You have already voted")
-    axe.look("booth: already voted")
-    reader.press("Check my vote later")
-    reader.wait_for_heading("Check my vote")
-    axe.look("booth: check my vote")
-    reader.press("Find it")
-    reader.wait_for_heading("Your vote is in the ballot box")
-    axe.look("booth: check my vote, found")
-    reader.type("Your receipt code", "A" * 43)
-    reader.press("Find it")
-    reader.wait_for_heading("We did not find this code")
-    axe.look("booth: check my vote, not found")
-    reader.open(member.link[:-10])
-    reader.wait_for_heading("Enter the code from your e-mail")
-    reader.press("Continue")
-    reader.wait_for("There is a problem")
-    axe.look("booth: link cut short")
-    meeting.close(meeting.uuids[0])
-    reader.open(meeting.members[1].link)
-    reader.press("Start")
-    axe.look("booth: one ballot closed")
-    assert not axe.findings, axe.report
-
-
 def six_digits(hall: Hall, email: str, secret: str) -> str:
     """What the authenticator shows now. It is good again at once, although it was used a moment ago."""
     with hall.database.write() as db:
@@ -266,79 +198,90 @@ def sign_in(hall: Hall, axe: Axe) -> None:
     press(axe.driver, "Sign in")
 
 
-def test_officers_pages_of_ballots(hall: Hall, counted: Meeting, axe: Axe) -> None:
-    there = f"{hall.site.url}/officer"
+NOT_PAGES = re.compile(r"\.(?!html)\w+$|\.<any|^/(api|metrics|healthz|readyz|logo|theme|static|vote|trustee)|figures$|sign-in")
+STATES = {  # which of the meetings below a page is shown for, where the open one does not say it all
+    "officer.one_election": ("draft", "opened", "counted", "published"),
+    "officer.one_meeting": ("draft", "opened", "published", "split"),
+    "officer.edit_details": ("draft",),
+    "officer.questions": ("draft", "opened"),
+    "officer.edit_question": ("draft",),
+    "officer.new_question": ("draft",),
+    "officer.choose_kind": ("draft",),
+    "officer.new_election": (),  # each kind of it is in the test above
+    "officer.key_holders": ("draft", "named"),
+    "officer.tally_page": ("counted", "published"),
+    "officer.registrar_page": ("split",),
+    "officer.result_mail_page": ("published",),
+    "officer.practice_page": ("draft", "opened"),
+    "board.election": ("opened", "counted", "published"),
+    "board.result": ("published",),
+    "board.verify": ("published",),
+    "board.show_journal": ("published",),
+}
+ACTS = {"lock": "draft", "open": "named", "close": "opened", "publish": "counted", "void": "draft", "tidy": "published"}
+
+
+@pytest.fixture(scope="module")
+def meetings(hall: Hall, counted: Meeting) -> dict[str, Meeting]:
+    """A meeting in each state."""
     ballot = draft("Committee", COMMITTEE, practice=False, minimum_ballots=5, opens_in=timedelta(days=2))
-    drafts = hall.meeting(replace(ballot, rules=[{**ballot.rules[0], "constraints": WOMEN}]), name="Draft meeting")
-    opened = hall.meeting(draft("Motions", MOTION), name="Open meeting").lock_and_open()
+    with_places = replace(ballot, rules=[{**ballot.rules[0], "constraints": WOMEN}])
+    opened = hall.meeting(draft("Motions", MOTION), draft("Delegates", DELEGATES), name="Open meeting").lock_and_open()
     opened.send()
-    sign_in(hall, axe)
-    axe.get(there, "officer: my ballots, several")
-    (uuid,) = drafts.uuids
-    axe.get(f"{there}/e/{uuid}", "officer: tasks of a draft")
-    for page in ("details", "questions", "questions/1", "questions/new/motion", "trustees", "lock", "void"):
-        axe.get(f"{there}/e/{uuid}/{page}", f"officer: {page}")
-    axe.get(f"{there}/e/{opened.uuids[0]}", "officer: tasks of an open ballot")
-    for page in ("close", "later"):
-        axe.get(f"{there}/e/{opened.uuids[0]}/{page}", f"officer: {page}")
-    axe.get(f"{there}/m/{opened.id}", "officer: a meeting")
-    axe.get(f"{there}/m/{opened.id}/roll", "officer: frozen roll")
-    axe.get(f"{there}/m/{opened.id}/send", "officer: send the e-mails")
-    axe.get(f"{there}/m/{opened.id}/members?q=e", "officer: look a member up")
-    axe.get(f"{there}/m/{opened.id}/members/{opened.members[0].handle}", "officer: help a member")
-    axe.get(f"{there}/e/{counted.uuids[0]}/tally", "officer: tally")
-    assert not axe.findings, axe.report
-
-
-def test_key_holders_pages(hall: Hall, axe: Axe, downloads: Path) -> None:
-    meeting = hall.meeting(draft("Practice ballot", MOTION, COMMITTEE), name="Key day")
-    (uuid,) = meeting.uuids
-    with hall.database.write() as db:
-        (trustee,) = trustees.name_trustees(db, uuid, [trustees.Person("Asha Okafor", "asha@example.org")], 1, OFFICER, hall.now)
-        link = f"{hall.site.url}/trustee/{uuid}/1#{tokens.make_trustee_token(hall.keys, trustee)}"
-    holder = KeyHolder(axe.driver, 1, link, downloads)
-    holder.open(link.partition("#")[0])
-    holder.wait_for_heading("Your link was cut short")
-    axe.look("key day: link cut short")
-    holder.open(link)
-    holder.wait_for_heading("Make your key")
-    axe.look("key day: make a key")
-    holder.type("Choose a passphrase", "short")
-    holder.press("Make my key")
-    holder.wait_for("The passphrase needs 12 characters or more.")
-    axe.look("key day: passphrase too short")
-    holder.type("Choose a passphrase", holder.passphrase)
-    holder.type("Type the passphrase again", holder.passphrase)
-    holder.press("Make my key")
-    holder.wait_for_heading("Save your key")
-    axe.look("key day: save the key")
-    holder.press("Save your key")
-    holder.press("I have saved it: go on")
-    holder.wait_for_heading("Save your key and prove it")
-    key = holder.file(f"ballot-{uuid}-1-asha-okafor.key")
-    axe.look("key day: prove the key")
-    holder.press("Print a backup sheet")
-    holder.wait_for_heading("Backup sheet")
-    axe.look("key day: backup sheet")
-    holder.press("Back")
-    holder.give(key)
-    holder.wait_for_heading("Where are your copies?")
-    holder.press("Prove that I hold my key")
-    holder.wait_for("Tick at least two places.")
-    axe.look("key day: copies")
-    holder.choose("On this device")
-    holder.choose("On paper: the backup sheet")
-    holder.press("Prove that I hold my key")
-    holder.wait_for_heading("Your key is ready")
-    axe.look("key day: ready")
-    meeting.lock_and_open()
-    cast_all(hall, meeting, uuid)
-    meeting.close(uuid)
+    named = hall.meeting(draft("Rules", MOTION, practice=False, minimum_ballots=5, opens_in=timedelta(days=2)), name="Two people meet")
+    published = hall.meeting(draft("Decided", MOTION, COMMITTEE), name="Past meeting").lock_and_open()
+    (uuid,) = published.uuids
+    cast_all(hall, published, uuid)
+    published.close(uuid)
     tally.begin(hall.database, uuid, OFFICER, hall.now)
-    holder.open(link)
-    holder.wait_for_heading("Count day")
-    axe.look("count day: choose a key")
-    holder.give(key)
-    holder.wait_for_heading("Shuffle")
-    axe.look("count day: compare and shuffle")
+    tally.open_practice(hall.database, hall.keys, uuid, hall.now)
+    tally.publish(hall.database, uuid, OFFICER, hall.now)
+    with hall.database.write() as db:
+        people = [trustees.Person(name, f"{name[:4].lower()}@example.org") for name in ("Asha Okafor", "Bram Lister", "Cerys Nuttall")]
+        trustees.name_trustees(db, named.uuids[0], people, 2, OFFICER, hall.now)
+        db.get_one(RealMeeting, named.id).two_people = True
+        split = lifecycle.make_meeting(db, "Split meeting", OFFICER, hall.now, split_trust=True, two_people=False)
+        lines = "Membership number,Name,Email,Membership type,Status,Date joined\nM1,Ama,ama@example.org,Full member,Active,2020-01-01\n"
+        roll.load(db, split.id, roll.preview(lines.encode(), date(2026, 1, 1)), OFFICER, hall.now)
+        roll.freeze(db, split.id, OFFICER, hall.now)
+        elections = [lifecycle.make_election(db, split.id, ballot, OFFICER, hall.now).uuid]
+        split_meeting = Meeting(hall, split.id, split.name, elections)
+    made = {"opened": opened, "named": named, "published": published, "split": split_meeting, "counted": counted}
+    return {"draft": hall.meeting(with_places, name="Draft meeting"), **made}
+
+
+def test_every_page_in_its_states(hall: Hall, meetings: dict[str, Meeting], axe: Axe) -> None:
+    """Every address that answers with a page, whoever wrote it: a new one is looked at without being named here."""
+    sign_in(hall, axe)
+    with hall.database.write() as db:
+        bea = db.exec(select(Officer).where(Officer.email == "bea@example.org")).one().id
+        named = meetings["named"]
+        asked = [
+            approvals.ask(db, named.id, approvals.Need.LOCK, named.uuids[0], "", who, hall.now).id
+            for who in (OFFICER, Actor(bea, "returning-officer"))
+        ]
+        letter = mail.caught(db)[0].message_id.strip("<>")
+    app = create_app(hall.config)
+    for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
+        if "GET" not in (rule.methods or ()) or NOT_PAGES.search(rule.rule):
+            continue
+        for state in STATES.get(rule.endpoint, ("opened",)):
+            meeting = meetings[state]
+            words = {"uuid": meeting.uuids[0], "meeting_id": meeting.id, "number": "1", "kind": "motion", "row": "2", "message_id": letter}
+            words |= {"handle": meeting.members[0].handle, "owner": "1"}
+            addresses = [rule.rule]
+            if "approval_id" in rule.arguments:
+                addresses = [rule.rule.replace("<base58:approval_id>", one) for one in asked]
+            if "word" in rule.arguments:
+                addresses = [re.sub("<[^<>]*:word>", word, rule.rule) for word in ACTS]
+            if "messages" in rule.rule and "kind" in rule.arguments:
+                words["kind"] = "invitation"
+            for number, address in enumerate(addresses, 1):
+                act = address.rpartition("/")[2]
+                here = {**words, "uuid": meetings[ACTS[act]].uuids[0]} if "word" in rule.arguments else words
+                path = re.sub(r"<(?:[^<>:]*(?:\([^)]*\))?:)?(\w+)>", lambda match, here=here: here[match[1]], address)  # type: ignore[misc]
+                which = act if "word" in rule.arguments else f"{state} {number}" if len(addresses) > 1 else state if rule.arguments else ""
+                axe.driver.get(hall.site.url + path)
+                if "text/html" == axe.driver.execute_script("return document.contentType"):
+                    axe.look(f"{rule.endpoint} {which}".replace(".", " ").strip())
     assert not axe.findings, axe.report

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from selenium.webdriver import ActionChains, Chrome
+from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from sqlmodel import col, select
@@ -88,10 +88,6 @@ class KeyHolder(Voter):
         self.choose("On this device")
         self.choose("On paper: the backup sheet")
         self.press("Prove that I hold my key")
-
-    def keys(self, *keys: str) -> None:
-        """Press keys, wherever the focus is."""
-        ActionChains(self.driver).send_keys(*keys).perform()
 
     def sent(self) -> str:
         """Everything that left this browser, addresses included."""

@@ -244,6 +244,7 @@ def test_a_link_that_was_replaced_says_so(one_motion: Meeting, voter: Voter) -> 
 
 def test_without_javascript_the_page_says_what_to_do(new_voter, one_motion: Meeting) -> None:  # type: ignore[no-untyped-def]
     voter = new_voter(javascript=False)
+    voter.runs_scripts = False
     voter.driver.get(one_motion.members[3].link)
     voter.wait_for("Voting needs JavaScript")
     assert "/vote" in voter.driver.find_element("tag name", "main").text

@@ -6,13 +6,23 @@ import json
 from typing import Any
 
 from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
-from selenium.webdriver import Chrome
+from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
+from tests.support.axe import Axe
 from tests.support.pictures import take_both
 
+LABEL_OF_FOCUS = "return (document.activeElement.labels?.[0]?.textContent ?? '').trim()"
+FOCUS_SEEN = """const e = document.activeElement;
+if (e === document.body || /^H1$|^MAIN$/.test(e.tagName) || e.matches('.summary')) return 'seen';
+const box = e.getBoundingClientRect(), look = getComputedStyle(e);
+if (look.outlineStyle === 'none' || parseFloat(look.outlineWidth) < 2) return `no outline on ${e.outerHTML}`;
+const middle = (Math.max(box.top, 0) + Math.min(box.bottom, innerHeight)) / 2;
+const top = document.elementFromPoint(box.x + box.width / 2, middle);
+return e === top || e.contains(top) || top?.contains(e) ? 'seen' : `hidden: ${e.outerHTML}`;"""
 PATIENCE = 20  # seconds that a loaded machine may take for one step
 
 
@@ -22,6 +32,7 @@ class Voter:
     def __init__(self, driver: Chrome) -> None:
         self.driver = driver
         self.requests: list[dict[str, Any]] = []
+        self.runs_scripts = True
 
     def open(self, link: str) -> None:
         """Follow a link as from a mail: a page of its own, whatever was shown before."""
@@ -124,6 +135,23 @@ class Voter:
         element.clear()
         element.send_keys(words)
 
+    def keys(self, *keys: str) -> None:
+        """Press keys, wherever the focus is; then the focus can be seen."""
+        ActionChains(self.driver).send_keys(*keys).perform()
+        self.focus_is_seen()
+
+    def tab_to(self, name: str, key: str = Keys.TAB) -> None:
+        """Press Tab until the focus is on what has this name; wherever it goes on the way, it can be seen."""
+        for _ in range(60):
+            self.keys(key)
+            if name in {self.focused, self.driver.execute_script(LABEL_OF_FOCUS)}:
+                return
+        raise AssertionError(f"the keyboard does not reach “{name}”; the page shows:\n{self.text}")
+
+    def focus_is_seen(self) -> None:
+        """WCAG 2.2, 2.4.7 and 2.4.11: an outline around what has the focus, and nothing over it."""
+        assert (told := self.driver.execute_script(FOCUS_SEEN)) == "seen", told
+
     def offline(self, gone: bool) -> None:
         """Take the network away, or give it back."""
         self.driver.set_network_conditions(offline=gone, latency=0, throughput=-1)  # type: ignore[no-untyped-call]
@@ -166,5 +194,10 @@ class Voter:
     # --- what it looks like
 
     def picture(self, name: str) -> None:
-        """Leave a picture of the whole page at each width."""
-        take_both(self.driver, name)
+        """Leave pictures of the page as it stands, on a phone and a desk, and have axe-core look at it there."""
+        if not self.runs_scripts:
+            take_both(self.driver, name)
+            return
+        axe = Axe(self.driver)
+        axe.look(name)
+        assert not axe.findings, axe.report

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # Levels A and AA of WCAG 2.0, 2.1 and 2.2, and what axe-core's authors advise beside them.
 TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice")
 EVERYTHING: dict[str, Any] = {"runOnly": {"type": "tag", "values": TAGS}, "rules": {"target-size": {"enabled": True}}}
+WIDE_WITH = """const root = document.documentElement; root.style.fontSize = arguments[0];
+const wide = root.scrollWidth; root.style.fontSize = ''; return wide;"""
 COLOURS: dict[str, Any] = {"runOnly": {"type": "rule", "values": ("color-contrast", "link-in-text-block")}}
 RUN = """axe.run(document, %s).then((result) => JSON.stringify(result.violations.map((found) =>
   [found.id, found.help, found.nodes.map((node) => [node.target.join(" "), node.failureSummary])])))"""
@@ -47,8 +49,18 @@ class Axe:
                     take(self.driver, page, width, "" if theme == "light" else theme)
             if (wide := self.driver.execute_script("return document.documentElement.scrollWidth")) > width:
                 self.findings.append(f"{page}, {width} px: the page is {wide} px wide and scrolls sideways")
+        self._reflow(page)
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
         self.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+    def _reflow(self, page: str) -> None:
+        """WCAG 2.2, 1.4.10 and 1.4.4: 320 pixels are wide enough, and text of twice the size needs no more than a phone."""
+        for width, size in ((320, "100%"), (PHONE[0], "200%")):
+            metrics = {"width": width, "height": PHONE[1], "deviceScaleFactor": 1, "mobile": True}
+            self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+            wide = self.driver.execute_script(WIDE_WITH, size)
+            if wide > width:
+                self.findings.append(f"{page}: {wide} px wide on a screen of {width} px with text of {size}")
 
     def get(self, address: str, page: str) -> None:
         """Go there and look."""

@@ -121,7 +121,7 @@ function summary(messages) {
               onclick: (event) => {
                 event.preventDefault(); // the address bar stays as it is
                 const target = document.getElementById(field);
-                (target?.matches("input") ? target : target?.querySelector("input, button"))?.focus();
+                (target?.matches("input") ? target : target?.querySelector(".pick input, .choice input, .choice button"))?.focus();
               },
             },
             text,
