@@ -25,7 +25,7 @@ from tests.support.chromium import DESK, browser
 
 VOTERS: Final = 1000
 CHOICES: Final = 10
-PASSPHRASE: Final = "a passphrase of the bench"
+PASSPHRASE: Final = "a passphrase of the bench"  # noqa: S105 - of a key that is made here and thrown away
 TIMESTAMP: Final = 1_750_000_000
 LIMITS: Final = {"shuffle": 120, "decrypt": 30}  # seconds that are wanted at most
 
@@ -46,7 +46,12 @@ const ask = (act, request = {}) => new Promise((resolve, reject) => {
   await ask("open", { file, passphrase });
   const bytes = new Uint8Array(await (await fetch(archive)).arrayBuffer());
   const times = {};
-  const timed = async (name, work) => { const begin = performance.now(); const value = await work(); times[name] = performance.now() - begin; return value; };
+  const timed = async (name, work) => {
+    const begin = performance.now();
+    const value = await work();
+    times[name] = performance.now() - begin;
+    return value;
+  };
   const found = await timed("check", async () => {
     await ask("begin", { uuid, companions: "" });
     for (let at = 0; at < bytes.length; at += 65536) await ask("piece", { bytes: bytes.slice(at, at + 65536) });
@@ -73,7 +78,8 @@ const leading = start();
 leading.addEventListener("message", ({ data }) => {
   if (data.progress) return;
   for (const worker of workers) worker.terminate();
-  done(data.done ? { verify: performance.now() - begin, outcome: data.done.report.outcome, ballots: data.done.report.counted } : { error: data.error.message });
+  const verify = performance.now() - begin;
+  done(data.done ? { verify, outcome: data.done.report.outcome } : { error: data.error.message });
 });
 leading.postMessage({ addresses: { archive, companion, results: "none" }, pins: [], lookFor: [], ports }, ports);
 """
@@ -92,7 +98,7 @@ def until(archive: bytes, last: str) -> bytes:
 
 
 class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name that is overridden
         """Nothing: the figures are what is printed."""
 
 
