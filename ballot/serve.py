@@ -16,7 +16,8 @@ from gunicorn.glogging import Logger as GunicornLogger  # type: ignore[import-un
 from ballot import failpoints, logs
 from ballot.app import create_app
 from ballot.config import Config
-from ballot.services import invitations, jobs, lifecycle, mail, mailings, roll_import, tidy
+from ballot.errors import UnavailableError
+from ballot.services import invitations, jobs, lifecycle, mail, mailings, roll_import, sweep, tidy
 from ballot.services.clock import Clock, SystemClock
 from ballot.services.database import Database
 from ballot.services.keys import Keys
@@ -25,7 +26,7 @@ from ballot.web.telemetry import share_figures
 
 WORKERS, THREADS = 2, 4
 STOP_WITHIN = 60  # seconds; the longest cast takes one or two
-LOOK_EVERY = 2  # seconds
+LOOK_EVERY, SWEEP_EVERY = 2, 1  # seconds
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ def build() -> Flask:
     share_figures(config.data / "metrics")
     app = create_app(config, clock=clock, database=database, keys=keys)
     _start_clock(config, database, keys, clock)
+    _start_sweeper(config, database, clock)
     if config.development:
         refill = mailings.refill(database, config, keys, mail.Mailer(config, keys), clock)
         mail.start_in_background(config, keys, database, clock, refill)
@@ -73,6 +75,26 @@ def _start_clock(config: Config, database: Database, keys: Keys, clock: Clock) -
                 log.exception("closing or deleting on time failed; it is tried again in a moment")
 
     threading.Thread(target=work, name="clock", daemon=True).start()
+
+
+def _start_sweeper(config: Config, database: Database, clock: Clock) -> None:
+    """A thread of one worker compares what is stored with the chains, and publishes the heads that pass."""
+
+    def work() -> None:
+        pause = threading.Event()
+        while not pause.wait(SWEEP_EVERY):
+            try:
+                with only_one(config.data, "sweep") as mine:
+                    sweeper = sweep.Sweeper(database)
+                    while mine:
+                        sweeper.look(clock.now())
+                        pause.wait(SWEEP_EVERY)
+            except UnavailableError:
+                log.warning("the database did not answer the sweep; it is tried again in a moment")
+            except Exception:
+                log.exception("comparing what is stored with the chains failed; it is tried again in a moment")
+
+    threading.Thread(target=work, name="sweep", daemon=True).start()
 
 
 class _Worker:

@@ -161,9 +161,12 @@ def cast(
     # Everybody who casts in this election waits for this transaction: what can be done before it, was.
     with database.write_connection() as connection:
         head = connection.execute(_LOCK_HEAD, {"uuid": election_uuid}).one()
-        found = _look(connection, _LOOK_FOR_GOOD, keys, setup, claim, mine, now, credential=str(ballot.credential))
+        found = _look(connection, _LOOK_FOR_GOOD, keys, setup, claim, mine, now, credential=str(ballot.credential), height=head.height)
         if found.receipt is not None:
             return found.receipt
+        if found.row.last is None or sha256_hex(found.row.last) != head.hash:  # nothing is appended to what is damaged
+            sentence = "The end of the ballot box is damaged, so your vote was not recorded. Please tell the returning officer."
+            raise BoardDamagedError(sentence, height=head.height)
         event = Event(head.height + 1, "Ballot", head.hash, sha256_hex(ballot_bytes))
         _append_ballot(connection, election_uuid, head, event, ballot_bytes, str(ballot.credential), found.ballots, now)
         if beside is not None:
@@ -205,7 +208,8 @@ _LOOK = (
     .order_by(_cast.c.ordinal)
 )
 # FOR SHARE: a reissue that is under way (`registrar.reissue`) comes wholly before or wholly after this cast.
-_LOOK_FOR_GOOD = _LOOK.with_for_update(read=True, of=_entry)
+_LAST = select_columns(_event.c.content).where(_event.c.election_uuid == bindparam("uuid"), _event.c.height == bindparam("height"))
+_LOOK_FOR_GOOD = _LOOK.add_columns(_LAST.scalar_subquery().label("last")).with_for_update(read=True, of=_entry)
 _LOCK_HEAD = select_columns(_head).where(_head.c.election_uuid == bindparam("uuid")).with_for_update()
 
 
@@ -218,13 +222,15 @@ def _look(
     mine: str,
     now: datetime,
     credential: str | None = None,
+    height: int | None = None,
 ) -> _Found:
     """Whether these very bytes are in the box, or this member may cast them now. Raises: as `cast`.
 
-    Asked `_LOOK_FOR_GOOD` under the head's lock, with the ballot's `credential`, its answer is final.
+    Asked `_LOOK_FOR_GOOD` under the head's lock, with the ballot's `credential` and the head's `height`, its answer is final.
     """
     uuid = setup.election.uuid
-    rows = connection.execute(question, {"uuid": uuid, "meeting": claim.meeting_id, "handle": claim.handle}).all()
+    about = {"uuid": uuid, "meeting": claim.meeting_id, "handle": claim.handle}
+    rows = connection.execute(question, about if height is None else {**about, "height": height}).all()
     row = rows[0] if rows else None
     if row is None or row.reason or not holds(claim, row.meeting_id, row.generation, withdrawn=row.withdrawn):
         raise not_valid()
@@ -362,7 +368,7 @@ def _append(connection: Connection, election_uuid: str, head: Any, event: Event,
             election_uuid=election_uuid, height=event.height, type=event.type, hash=event.hash, payload=event.payload, content=text
         )
     )
-    grown = sum(_entry_size(data) for data in (*objects, text))
+    grown = sum(entry_size(data) for data in (*objects, text))
     changed = connection.execute(
         update(_head)
         .where(_head.c.election_uuid == election_uuid, _head.c.height == event.height - 1)
@@ -417,7 +423,7 @@ def _append_ballot(
         "before": event.height - 1,
         "to_height": event.height,
         "to_hash": event.hash,
-        "to_size": head.size + _entry_size(data) + _entry_size(text),
+        "to_size": head.size + entry_size(data) + entry_size(text),
     }
     if connection.dialect.name == "postgresql":
         values = {f"{rows.name}_{name}": value for rows, row in written.items() for name, value in row.items()}
@@ -430,7 +436,7 @@ def _append_ballot(
         raise RuntimeError("the chain grew while its head was locked")
 
 
-def _entry_size(data: bytes) -> int:
+def entry_size(data: bytes) -> int:
     """A tar entry: header of 512 bytes, content padded to a multiple of 512."""
     return 512 + len(data) + -len(data) % 512
 

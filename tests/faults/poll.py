@@ -157,7 +157,7 @@ class Poll:
         begin = time.monotonic()
         while time.monotonic() - begin < within:
             try:
-                if self.request("GET", f"/e/{self.uuid}/checkpoint", timeout=within).status == 200:
+                if self.request("GET", f"/e/{self.uuid}", timeout=within).status == 200:
                     break
             except (OSError, http.client.HTTPException):
                 pass

@@ -357,7 +357,7 @@ def write(c: Connection, uuid: str, acts: list[tuple[str, list[bytes]]]) -> None
             )
         )
         parent = new.hash
-        size += sum(board._entry_size(data) for data in (*parts, new.to_bytes()))
+        size += sum(board.entry_size(data) for data in (*parts, new.to_bytes()))
     stamp = c.execute(select(head.c.timestamp).where(head.c.election_uuid == uuid)).scalar_one()
     size += len(board.archive.pack_header(stamp))
     c.execute(update(head).where(head.c.election_uuid == uuid).values(height=len(acts) - 1, hash=parent, size=size))

@@ -10,11 +10,11 @@ from sqlmodel import Session, col, select
 from werkzeug.wrappers import Response as AnyResponse
 
 from ballot.count.draw.sheet import csv_sheet
-from ballot.errors import MalformedError, NotFoundError
+from ballot.errors import MalformedError, NotFoundError, UnavailableError
 from ballot.models import Election, ElectionState, Meeting, Roll
 from ballot.protocol.declarations import MINIMUM_BALLOTS
 from ballot.protocol.messages import QuestionNH, ThresholdParameters
-from ballot.services import board, journal, roll, tally, trustees
+from ballot.services import board, journal, roll, sweep, tally, trustees
 from ballot.web import site
 from ballot.web.access import Role, open_to
 from ballot.web.api import FRESH, json_bytes, stream_archive
@@ -84,17 +84,18 @@ def ballot_box(uuid: str) -> str:
     page = max(request.args.get("page", 1, type=int), 1)
     with site().database.read() as db:
         found = _election(db, uuid)
-        lines = board.ballots_on_board(db, uuid)
+        number = board.number_on_board(db, uuid)
+        matching = board.number_on_board(db, uuid, looked_for) if looked_for else number
+        pages = max((matching + LINES - 1) // LINES, 1)
+        page = min(page, pages)
+        lines = board.ballots_on_board(db, uuid, part=looked_for, skip=(page - 1) * LINES, most=LINES)
         head = board.head_of(db, uuid)
-    matching = [line for line in lines if looked_for in line.tracker] if looked_for else lines
-    pages = max((len(matching) + LINES - 1) // LINES, 1)
-    page = min(page, pages)
     return render_template(
         "board/board.html",
         election=found,
-        number=len(lines),
-        matching=len(matching),
-        lines=matching[(page - 1) * LINES : page * LINES],
+        number=number,
+        matching=matching,
+        lines=lines,
         page=page,
         pages=pages,
         code=looked_for,
@@ -153,10 +154,11 @@ def rankings_file(uuid: str, number: int) -> Response:
         if _election(db, uuid).state != ElectionState.PUBLISHED:
             abort(404)
     results = published_result(site().database, uuid)
-    if not 1 <= number <= len(results) or results[number - 1].blt is None:
+    blt = results[number - 1].blt if 1 <= number <= len(results) else None
+    if blt is None:
         raise NotFoundError("This ballot has no rankings under that number.")
     headers = {"Content-Disposition": f'attachment; filename="{uuid}-{number}.blt"', "Cache-Control": FRESH}
-    return Response(results[number - 1].blt, content_type="text/plain; charset=utf-8", headers=headers)
+    return Response(blt, content_type="text/plain; charset=utf-8", headers=headers)
 
 
 @bp.get("/e/<base58:uuid>/result/<int:number>.<any(csv,json):form>")
@@ -201,9 +203,11 @@ def results_file(uuid: str) -> Response:
 @bp.get("/e/<base58:uuid>/checkpoint")
 @open_to(Role.PUBLIC)
 def checkpoint(uuid: str) -> Response:
-    """The head of the chain now, signed: a text that anyone may keep and compare."""
+    """The newest head that was swept, signed: a text that anyone may keep and compare."""
     with site().database.read() as db:
-        note = board.checkpoint(db, site().config, site().keys, uuid)
+        note = sweep.checkpoint(db, site().config, site().keys, uuid)
+    if note is None:
+        raise UnavailableError("The ballot box is being compared with its chain. Its first checkpoint is here in a moment.")
     return Response(note, content_type="text/plain; charset=utf-8", headers={"Cache-Control": "no-store"})
 
 

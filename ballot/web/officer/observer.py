@@ -9,7 +9,7 @@ from flask import render_template
 from sqlmodel import Session
 
 from ballot.models import Election, ElectionState, Roll
-from ballot.services import board, journal, lifecycle, mailings
+from ballot.services import board, journal, lifecycle, mailings, sweep
 from ballot.services.journal import Act, Entry
 from ballot.web import site
 from ballot.web.access import OFFICERS, open_to
@@ -34,7 +34,8 @@ class Watched:
 def _watched(db: Session, election: Election) -> Watched:
     head = board.head_of(db, election.uuid)
     voted, electorate = board.turnout(db, election.uuid)
-    return Watched(election, voted, electorate, head.height, head.hash, board.checkpoint(db, site().config, site().keys, election.uuid))
+    note = sweep.checkpoint(db, site().config, site().keys, election.uuid)
+    return Watched(election, voted, electorate, head.height, head.hash, note or "The first one is here in a moment.")
 
 
 def _reissues(entries: list[Entry]) -> list[tuple[str, str, int]]:
