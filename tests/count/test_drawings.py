@@ -19,7 +19,7 @@ from ballot.count.draw.bars import bars
 from ballot.count.draw.page import fragment, page
 from ballot.count.draw.sankey import sankey
 from ballot.count.draw.sheet import csv_sheet, text_sheet
-from ballot.count.draw.table import table
+from ballot.count.draw.table import table, tables
 from ballot.count.draw.words import headline, sentences
 
 COUNTS = Path(__file__).parent.parent / "counts"
@@ -71,6 +71,23 @@ def test_every_printed_column_adds_up_to_the_valid_vote(name: str, rule: str) ->
         ]
         assert figures[-1] == sum(figures[:-1])
         assert record.valid == figures[-1]
+
+
+def test_a_table_in_parts_has_every_cell_of_the_whole() -> None:
+    record = ward("edinburgh_2017_ward1", "scottish-2011")
+    whole, made = Cells(), tables(record, "t", most=3)
+    whole.feed(table(record))
+    sides = [Cells() for _ in range(-(-len(record.stages) // 3))]
+    assert 1 < len(sides) == made.count("<table")
+    for side, part in zip(sides, made.split("</table>")[:-1], strict=True):
+        side.feed(part)
+    assert 1 == made.count('rowspan="2">Result</th>')
+    assert "stages 1 to " in made
+    for line, row in enumerate(whole.rows):
+        head = 0 if line == 1 else 1  # the second line of heads has no name in front
+        joined = [cell[2] for cell in row[:head]] + [cell[2] for side in sides for cell in side.rows[line][head:]]
+        assert [cell[2] for cell in row] == joined
+    assert tables(record, "t", most=99) == table(record, "t")
 
 
 def test_heads_rows_and_words_for_states() -> None:

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from ballot.count.draw.bars import bars, legend
 from ballot.count.draw.sankey import sankey
-from ballot.count.draw.table import table
+from ballot.count.draw.table import tables
 from ballot.count.draw.words import label, sentences, who
 from ballot.count.record import Record
 
@@ -44,7 +44,7 @@ def report_of(record: Record, number: int) -> Report:
         sentences=tuple(sentences(record)),
         notes=tuple(_notes(record)),
         quotas=quotas_of(record),
-        table=Markup(table(record, f"stages-{number}")),  # noqa: S704  escaped where it is made
+        table=Markup(tables(record, f"stages-{number}")),  # noqa: S704  escaped where it is made
         legend=legend(record),
         bars=tuple(Markup(bars(record, stage)) for stage in record.stages),  # noqa: S704  as above
         flow=None if diagram is None else Markup(diagram),  # noqa: S704  as above
