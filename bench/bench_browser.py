@@ -81,7 +81,7 @@ leading.addEventListener("message", ({ data }) => {
   const verify = performance.now() - begin;
   done(data.done ? { verify, outcome: data.done.report.outcome } : { error: data.error.message });
 });
-leading.postMessage({ addresses: { archive, companion, results: "none" }, pins: [], lookFor: [], ports }, ports);
+leading.postMessage({ addresses: { archive, companion, results: "/none" }, pins: [], lookFor: [], ports }, ports);
 """
 
 
@@ -147,7 +147,7 @@ def main() -> None:
             met = "met" if seconds <= LIMITS[purpose] else "NOT met"
             print(f"  {seconds:6.1f} s  key-holder: {words}, one core (wanted: {LIMITS[purpose]} s or less: {met})", flush=True)
         for helpers in (0, os.cpu_count() or 1):
-            found = driver.execute_async_script(VERIFY, "whole.bel", "companion.json", helpers)
+            found = driver.execute_async_script(VERIFY, "/whole.bel", "/companion.json", helpers)
             if found.get("outcome") != "verified":
                 raise RuntimeError(str(found))
             who = f"{helpers} helping workers" if helpers else "one worker"
