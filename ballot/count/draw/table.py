@@ -15,7 +15,7 @@ from ballot.count.record import Record, Stage, decimal
 MINUS = "\u2212"
 
 
-def tables(record: Record, ident: str = "stages", most: int = 7) -> str:
+def tables(record: Record, ident: str = "stages", most: int = 5) -> str:
     """The table in parts of at most so many stages, for narrow screens and paper; the candidates stand in each part."""
     count = len(record.stages)
     parts = -(-count // most) or 1
