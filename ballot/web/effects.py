@@ -17,7 +17,7 @@ from ballot.count.rules.motion import MotionResult, decide
 from ballot.errors import BallotError
 from ballot.protocol.messages import Question, QuestionH, QuestionNH
 from ballot.recount import motion_threshold, quota_places
-from ballot.web.rules import BASES, RON, THRESHOLDS, quota_words
+from ballot.web.rules import RON, quota_words
 
 _LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _ELECTORATE: Final = 400
@@ -144,9 +144,10 @@ def list_effects(seats: int, *, limit: int | None) -> list[str]:
     number = min(seats, 8) + 1
     names, totals = _LETTERS[:number], [80 - 10 * place + (5 if place else 0) for place in range(number)]
     record = count_totals(names, totals, 100, min(seats, 8), ron=None, lot=LotOrder.typed(range(number), number), limit=limit)
-    ticks = _listing([f"{total} for {name}" for name, total in zip(names, totals, strict=True)])
+    first, *others = [f"{total} for {name}" for name, total in zip(names, totals, strict=True)]
+    ticks = _listing([first.replace(" ", " ticks ", 1), *others])
     winners = _winners(record)
-    return [f"With ticks as follows, {ticks}: {_listing(winners)} {'wins' if len(winners) == 1 else 'win'}."]
+    return [f"With {ticks}: {_listing(winners)} {'wins' if len(winners) == 1 else 'win'}."]
 
 
 # --- quota places -----------------------------------------------------------------------------------------------
@@ -215,7 +216,7 @@ def template_effect(kind: str) -> str:
     """What a template does before anything is typed, for the page where one is chosen."""
     if kind == "motion":
         rule = {"rule": "motion", "threshold": "simple-majority", "base": "cast"}
-        return f"{THRESHOLDS['simple-majority']} {BASES['cast']}, if you choose that. {motion_effects(rule)[0]}"
+        return f"By more than half of the votes, for example. {motion_effects(rule)[0]}"
     if kind == "post":
         return ranked_effects("av", 1, ron=True)[0]
     if kind == "committee":

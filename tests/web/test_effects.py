@@ -59,7 +59,7 @@ def test_one_place_and_lists() -> None:
     found = effects({"rule": "av", "seats": 1, "ron": True}, QuestionNH((*PEOPLE, RON), "Treasurer"))
     assert "25 rank C first and B second: B is elected." in found[0]
     assert "nobody is elected and nominations open again." in found[1]
-    assert ["With ticks as follows, 80 for A, 75 for B and 65 for C: A and B win."] == effects(
+    assert ["With 80 ticks for A, 75 for B and 65 for C: A and B win."] == effects(
         {"rule": "approval", "seats": 2, "ron": False}, QuestionH(PEOPLE, 0, 7, "Delegates")
     )
     assert [] == effects({"rule": "unheard of", "seats": 1}, QuestionNH(PEOPLE, "x"))

@@ -41,7 +41,7 @@ class DetailsForm(Form):
     opens_at = clock_time("at (UK time)", missing="Give the time when voting opens")
     closes_on = day("Voting closes on", missing="Give the day when voting closes")
     closes_at = clock_time("at (UK time)", missing="Give the time when voting closes")
-    counts_on = day("The count is on", hint="When the key-holders open the box together. You can leave it empty until they agree.")
+    counts_on = day("The count is on")
     counts_at = clock_time("at (UK time)")
     notice_days = Whole(
         "Days of notice that your rules ask for",
