@@ -82,6 +82,7 @@ def create_app(config: Config, *, clock: Clock | None = None, database: Database
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.globals.update(
         asset=assets.asset,
+        public_form_token=access.public_form_token,
         integrity=assets.integrity,
         organisation=config.organisation,
         public_url=config.public_url,

@@ -7,11 +7,13 @@ One function, `check_request`, runs before every view and applies all of it; a v
 from __future__ import annotations
 
 import enum
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from flask import Flask, current_app, g, request
+from itsdangerous import BadData, URLSafeTimedSerializer
 from werkzeug.exceptions import BadRequest, Forbidden, NotFound
 
 from ballot.errors import CrossSiteRequestError, SignInRequiredError, WrongRoleError
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 View = TypeVar("View", bound=Callable[..., object])
 
+PUBLIC_FORM_LIFE = 12 * 3600  # seconds
 SMALL_BODY = 256 * 1024  # bytes; enough for a ballot of 100 questions and for every form but the roll's
 
 
@@ -48,6 +51,7 @@ class Guard(enum.Enum):
 
     FORM = "form"  # the hidden token of the form
     HEADER = "header"  # `X-Ballot: 1`, which another site's page cannot send; the booth carries no cookie at all
+    SIGNED = "signed"  # a hidden token that binds nobody: for public forms that act for no one, on pages that set no cookie
     BEARER = "bearer"  # an Authorization header, which no browser adds by itself
 
 
@@ -140,6 +144,19 @@ def _check_role(mark: Mark) -> None:
     g.officer, g.role = officer, used
 
 
+def public_form_token() -> str:
+    """What a public form carries to show that it came from a page of ours, loaded not long ago."""
+    return str(_public_forms().dumps(""))
+
+
+def _public_forms() -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(
+        current_app.extensions["ballot"].keys.token,
+        salt="ballot.public-form.v1",
+        signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
+    )
+
+
 def _check_meant(guard: Guard) -> None:
     """Refuse a change that another site's page asks for (first the browser's own words, then our proof).
 
@@ -155,6 +172,11 @@ def _check_meant(guard: Guard) -> None:
     if guard is Guard.HEADER:
         if request.headers.get("X-Ballot") != "1" or origin == "null":
             raise CrossSiteRequestError("This request did not come from the voting page, so nothing was changed.")
+    elif guard is Guard.SIGNED:
+        try:
+            _public_forms().loads(request.form.get("form_token", ""), max_age=PUBLIC_FORM_LIFE)
+        except BadData as error:
+            raise BadRequest("This form is too old. Go back, load the page again, and send it once more.") from error
     elif guard is Guard.BEARER:
         if not request.headers.get("Authorization", "").startswith("Bearer "):
             raise SignInRequiredError("This address needs the token from your key-holder link.")

@@ -29,9 +29,9 @@ def line(turnout: Turnout) -> Markup:
         return round(TOP + up * (1 - votes / highest), 1)
 
     points = [(x(0), y(0)), *((x((part.last - turnout.opens).days + 1), y(part.total)) for part in turnout.days)]
-    size = f'viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}"'
+    size = f'viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" font-family="sans-serif" font-size="11"'
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-labelledby="turnout-title" font-family="sans-serif" font-size="11">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-labelledby="turnout-title">',
         f'<title id="turnout-title">{escape(sentence(turnout))}</title>',
     ]
     for votes in range(0, highest + 1, _step(highest)):

@@ -66,6 +66,8 @@ TABLE = (
         officer.change_link officer.registrar_page officer.registrar_list officer.receive_credentials officer.retry
         officer.mail_problems officer.mail_problems_file officer.bounce_page officer.paste_bounce""",
     ),
+    # a meeting's own page
+    (EVERYBODY, "board.meeting_page board.ask board.send_link board.report_page"),
     # practice, deletion, lost keys
     ({RO, MS}, "officer.make_card officer.print_card"),
     ({RO, DEP}, "officer.make_practice officer.tidy_date officer.save_tidy_date officer.repeat officer.key_is_lost"),

@@ -21,6 +21,7 @@ from ballot.services.mail.letters import (
     invitation,
     receipt,
     result,
+    roll_answer,
     second_person,
     sign_in,
     test_of,
@@ -34,6 +35,6 @@ from ballot.services.mail.transport import Catcher, Caught, SmtpTransport, Trans
 __all__ = [
     "Action", "Asked", "Catcher", "Caught", "Decided", "Fault", "Letter", "Mailer", "Outcome", "Outgoing", "Report", "Sender",
     "SmtpTransport", "State", "Text", "Transport", "caught", "checked_address", "checked_heading", "checked_introduction",
-    "checked_subject", "fault_of", "invitation", "is_hard", "read_report", "receipt", "result", "second_person", "sign_in",
+    "checked_subject", "fault_of", "invitation", "is_hard", "read_report", "receipt", "result", "roll_answer", "second_person", "sign_in",
     "start_in_background", "test_of", "transport_for", "trustee_link", "usual_subject",
 ]  # fmt: skip

@@ -122,6 +122,33 @@ def receipt(
     )
 
 
+def roll_answer(
+    *,
+    meeting_id: str,
+    meeting: str,
+    name: str,
+    address: str,
+    on_the_list: bool,
+    reason: str,
+    ballots: Sequence[str],
+    final: bool,
+    practice: bool = False,
+) -> Letter:
+    """Whether an address is on a meeting's list; without a name it is a stranger's. Its row names nobody, and goes when the mail has."""
+    words = {
+        "meeting": meeting,
+        "name": name or "there",
+        "known": bool(name),
+        "on_the_list": on_the_list,
+        "reason": reason,
+        "ballots": list(ballots),
+        "final": final,
+        "practice": practice,
+    }
+    subject = _practice(f"The list of members for the {meeting}", practice=practice)
+    return Letter("roll-answer", f"roll-answer/{secrets.token_hex(16)}", address, subject, words, meeting_id)
+
+
 def sign_in(*, name: str, address: str, link: str, code: str, minutes: int) -> Letter:
     """An officer's sign-in link and the same code for typing, good once."""
     words = {"name": name, "link": link, "code": code, "minutes": minutes}

@@ -28,7 +28,8 @@ from ballot.services.mail.bounces import Action, Report, mail_of, tag_of, tagged
 from ballot.services.mail.letters import Letter, checked_address, checked_heading
 
 TEMPLATES = Path(__file__).parents[3] / "templates" / "mail"  # at the top of the tree, beside the package
-ALWAYS_NEW = {"receipt", "sign-in", "test"}  # kinds whose keys are random
+FLEETING = {"receipt", "roll-answer"}  # kinds whose rows go with the mail
+ALWAYS_NEW = {"receipt", "roll-answer", "sign-in", "test"}  # kinds whose keys are random
 URGENT = {"sign-in", "test", "second", "trustee"}  # somebody waits for these, so they leave before any mailing to many
 _BEFORE_OTHERS = timedelta(days=1)
 NAMES = ("name", "meeting", "election", "asked_by", "about")  # words of a letter that are one line each
@@ -229,7 +230,7 @@ class Mailer:
         sender = smtp.sender if smtp else f"ballots@{self._domain}"
         message = Outgoing(policy=email.policy.SMTP)
         message.envelope_from = smtp.bounce_address if smtp and smtp.bounce_address else sender
-        if row.kind != "receipt":
+        if row.kind not in FLEETING:
             message.envelope_id = tag_of(self._keys, row.id)
             if smtp and smtp.bounce_address:
                 message.envelope_from = tagged(smtp.bounce_address, message.envelope_id)

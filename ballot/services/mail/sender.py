@@ -28,7 +28,7 @@ from ballot.services.clock import Clock
 from ballot.services.database import Database
 from ballot.services.keys import Keys
 from ballot.services.mail.bounces import status_in
-from ballot.services.mail.outbox import Mailer, State, brief
+from ballot.services.mail.outbox import FLEETING, Mailer, State, brief
 from ballot.services.mail.transport import Transport, transport_for
 from ballot.services.startup import only_one
 
@@ -195,7 +195,7 @@ class Sender:
         done = None if state is State.WAITING else self._clock.now()
         ours = [col(Outbox.id) == row.id, col(Outbox.state) == State.SENDING, col(Outbox.claimed_by) == self._name]
         with self._database.write_connection() as connection:
-            if row.kind == "receipt" and state in {State.ACCEPTED, State.FAILED}:
+            if row.kind in FLEETING and state in {State.ACCEPTED, State.FAILED}:
                 connection.execute(delete(Outbox).where(*ours))
             else:
                 connection.execute(update(Outbox).values(state=state, detail=brief(detail), done_at=done, **changes).where(*ours))

@@ -4,4 +4,4 @@ from flask import Blueprint
 
 bp = Blueprint("board", __name__)
 
-from ballot.web.board import verifying, views  # noqa: E402, F401  the views register themselves on `bp`
+from ballot.web.board import meeting, report_page, verifying, views  # noqa: E402, F401  the views register themselves on `bp`

@@ -36,10 +36,14 @@ def front() -> str:
             .where(col(Election.state) != ElectionState.DRAFT, col(Election.practice).is_(False))
             .order_by(col(Election.closes_at).desc(), col(Election.name))
         ).all()
+        public = {meeting.id for _, meeting in shown}
+        frozen = select(Meeting).join(Roll, col(Roll.meeting_id) == col(Meeting.id))
+        frozen = frozen.where(col(Roll.frozen_at).is_not(None), Roll.salt != b"", col(Meeting.practice_of).is_(None))
+        coming = [meeting for meeting in db.exec(frozen.order_by(col(Meeting.created_at), col(Meeting.id))) if meeting.id not in public]
     done = {ElectionState.PUBLISHED, ElectionState.VOID}
     current = [pair for pair in shown if pair[0].state not in done]
     results = [pair for pair in shown if pair[0].state in done]
-    return render_template("board/front.html", current=current, results=results)
+    return render_template("board/front.html", current=current, results=results, coming=coming)
 
 
 @bp.get("/how")

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 ONE_IN: Final = timedelta(minutes=15)  # a member gets one mail in this time, however often somebody asks
 
 
-def send_again(services: Site, address: str) -> None:
-    """Queue the newest link once more for each meeting under way in which this address was sent one. Else do nothing."""
+def send_again(services: Site, address: str, only: str = "") -> None:
+    """Queue the newest link once more for each meeting under way (or this one) in which this address was sent one. Else do nothing."""
     now = services.clock.now()
     under_way = select(Election.meeting_id).where(col(Election.state).in_([ElectionState.LOCKED, ElectionState.OPEN])).distinct()
     with services.database.write() as db:
         for meeting_id in db.exec(under_way).all():
-            entry = roll.find(db, meeting_id, address)
+            entry = roll.find(db, meeting_id, address) if only in {"", meeting_id} else None
             if entry is not None and _may_have_another(db, entry, now):
                 invitations.send_one(db, services.config, services.keys, services.mailer, entry, now)
 
