@@ -191,7 +191,23 @@ def test_good_files_from_disk_are_verified_and_not_sent(hall: Hall, waiting: str
     reader.wait_for_heading("Verified")
     assert ["Holds"] * 10 == reader.steps()
     lines = [json.loads(line) for line in hall.site.log.read_text()[before:].splitlines() if line.startswith("{")]
+    assert "This file is of another ballot than this page’s: “An honest election”." in reader.text
     assert {("GET", "static")} >= {(line["method"], line["route"]) for line in lines if line.get("event") == "request"}
+
+
+def test_a_file_can_be_dropped_on_the_page(hall: Hall, published: Meeting, waiting: str, reader: Reader) -> None:
+    reader.open(f"{waiting}/verify")
+    reader.wait_for_heading("Good so far, not finished yet")
+    script = """const [address, done] = arguments;
+        fetch(address).then((answer) => answer.blob()).then((content) => {
+          const dataTransfer = new DataTransfer();
+          dataTransfer.items.add(new File([content], "saved.bel"));
+          document.body.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
+          done();
+        });"""
+    reader.driver.execute_async_script(script, f"/e/{published.uuids[0]}.bel")
+    reader.wait_for_heading("Refused")
+    assert "comes without the companion proofs that this election requires." in reader.text
 
 
 def test_beginnings_other_files_and_wrong_choices(waiting: str, reader: Reader, tmp_path: Path) -> None:

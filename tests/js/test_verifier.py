@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from ballot.count import RULES
 from ballot.protocol.messages import QuestionH, QuestionNH
 from ballot.simulate import Plan, simulate
 from ballot.verifier.report import Report
@@ -19,7 +18,7 @@ from ballot.verifier.rules import Rule
 from ballot.verifier.verify import verify_archive
 from ballot.web import build
 from tests.elections import Society, honest
-from tests.interop.by_belenios import CHOOSE, MOTION, RANKED, run_with_belenios
+from tests.interop.by_belenios import MOTION, RANKED, run_with_belenios
 from tests.verifier.hostile import CASES, Hostile, counted
 
 HERE = Path(__file__).parent
@@ -96,8 +95,7 @@ PLANS = (
     Plan((ORDER, SURE, SOME, ORDER), 8, trustees=3, threshold=2, turnout=6, seed=b"several"),
     *(
         Plan((ORDER,), 7, trustees=1, seed=rule.encode(), rules=({"rule": rule, "seats": 1, "ron": True},))
-        for rule in RULES
-        if RULES[rule].kind != "approval"
+        for rule in ("ers97", "meek")  # all of them: test_count.py
     ),
 )
 
@@ -140,18 +138,13 @@ def test_beginnings_are_unfinished_and_other_files_unusable(tmp_path: Path) -> N
 
 
 @pytest.mark.belenios_tool
-def test_archives_that_belenios_made_are_verified(tmp_path: Path, belenios_tool: Path) -> None:
-    choices = [[[0, 1, 0], [1, 0, 1], [1, 2, 3]], [[1, 0, 0], [0, 1, 0], [3, 1, 2]], [[0, 0, 1], [1, 1, 0], [0, 1, 2]]]
-    paths = [
-        run_with_belenios(belenios_tool, tmp_path / "singles", (MOTION, CHOOSE, RANKED), choices, singles=2, again=(1,)),
-        run_with_belenios(
-            belenios_tool, tmp_path / "group", (MOTION, RANKED), [[a, c] for a, _, c in choices], threshold=(2, 3), decrypting=(1, 2, 4)
-        ),
-    ]
-    archives = [Hostile(path.read_bytes()) for path in paths]
-    for published, report in zip(archives, in_node(tmp_path, archives), strict=True):
-        assert "verified" == report["outcome"], report["sentence"]
-        assert_same(by_python(published), report)
+def test_an_archive_that_belenios_made_is_verified(tmp_path: Path, belenios_tool: Path) -> None:
+    choices = [[[0, 1, 0], [1, 2, 3]], [[1, 0, 0], [3, 1, 2]], [[0, 0, 1], [0, 1, 2]]]
+    path = run_with_belenios(belenios_tool, tmp_path, (MOTION, RANKED), choices, threshold=(2, 3), decrypting=(1, 2, 4), again=(1,))
+    published = Hostile(path.read_bytes())
+    (report,) = in_node(tmp_path, [published])
+    assert "verified" == report["outcome"], report["sentence"]
+    assert_same(by_python(published), report)
 
 
 def test_rules_and_steps_have_one_source() -> None:

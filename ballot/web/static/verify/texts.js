@@ -55,5 +55,6 @@ export const T = {
   pinWrong: "What you noted must be a receipt code of 43 characters, a height and hash (HEIGHT:HASH), or the text of a checkpoint.",
   noFile: "Choose the .bel file of a ballot box. The companion proofs and the file of results can be chosen with it.",
   manyFiles: "Choose one ballot box at a time.",
+  otherBallot: (name) => `This file is of another ballot than this page’s: “${name}”.`,
   otherCheckpoint: "This checkpoint is of another ballot.",
 };

@@ -151,7 +151,8 @@ function showFound(found, request, noted, seconds) {
   const { report } = found;
   const draw = { verified: showVerified, refused: showRefused, unfinished: showUnfinished, unusable: showUnusable }[report.outcome];
   draw(found, noted, seconds);
-  root.append(againButton(request, noted));
+  if (report.uuid !== null && report.uuid !== uuid) root.querySelector("h1").after(notice("warn", T.otherBallot(report.name)));
+  if (report.outcome !== "unusable") root.append(againButton(request, noted));
   announce(`${document.querySelector("#verify h1").textContent}. ${sentence(report.sentence)}`);
 }
 
@@ -325,6 +326,7 @@ addEventListener("drop", (event) => {
   if (!form.hidden && event.dataTransfer.files.length > 0) submit(event.dataTransfer.files);
 });
 
+document.getElementById("not-running").remove();
 const nothingNoted = { pins: [], codes: [], origin: null };
 const startButton = button(T.start, () => begin({ addresses: published }, nothingNoted), { id: "start" });
 root.append(h("div", { class: "buttons" }, startButton));
