@@ -7,11 +7,12 @@ import json
 import os
 import time
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
+from ballot import executors
 from ballot.errors import MalformedError, UnusableInputError
 from ballot.protocol.messages import Election
 from ballot.simulate import Plan, Simulated, parse_rules, parse_template, simulate
@@ -38,6 +39,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--seed", metavar="S", help="make the same files each time; without it, luck is the system's")
     parser.add_argument("--plain", action="store_true", help="a plain Belenios v1 election: no declarations, no companion proofs")
     parser.add_argument("--jobs", metavar="J", type=int, default=os.cpu_count() or 1, help="processes (default: one a processor)")
+    executors.add_argument(parser)
 
 
 def _json_lines(rows: Iterable[object]) -> bytes:
@@ -121,7 +123,11 @@ def run(args: argparse.Namespace) -> int:
         def open_archive(election: Election) -> BinaryIO:
             return stack.enter_context((out / f"{election.uuid}.bel").open("xb"))
 
-        executor = stack.enter_context(ProcessPoolExecutor(args.jobs)) if args.jobs > 1 else None
+        executor: Executor | None = None
+        if args.executor is not None:
+            executor = stack.enter_context(executors.dask(args.executor))
+        elif args.jobs > 1:
+            executor = stack.enter_context(ProcessPoolExecutor(args.jobs))
         done = simulate(plan, open_archive, executor, tell)
     _write(out, done)
     print(out / f"{done.election.uuid}.bel")

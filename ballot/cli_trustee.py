@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeVar
 
-from ballot import keyholder
+from ballot import executors, keyholder
 from ballot.client import Client, token_subject
 from ballot.errors import MalformedError, RefusedError, UnusableInputError
 from ballot.keyholder import Act, Board, KeyFile, plain, slug, who, write_key
@@ -110,6 +110,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
                          help="an event seen before, from a receipt or checkpoint; it must still be there")
         act.add_argument("--out", metavar="DIR", type=Path, default=Path(), help="without a site: where to write (default: here)")
         act.add_argument("--jobs", metavar="N", type=_jobs, default=os.cpu_count() or 1, help="processes (default: all processors)")
+        executors.add_argument(act)
         act.add_argument("--yes", action="store_true", help="do not ask whether the total code agrees")
         _passphrase(act)
     return parser
@@ -523,7 +524,12 @@ def _opened(path: Path) -> BinaryIO:
 
 
 @contextmanager
-def _executor(jobs: int) -> Iterator[Executor | None]:
+def _executor(jobs: int, address: str | None) -> Iterator[Executor | None]:
+    if address is not None:
+        print("Note: what is secret of this work goes to the Dask workers; they must be yours alone.", file=sys.stderr)
+        with executors.dask(address) as workers:
+            yield workers
+        return
     if jobs == 1:
         yield None
         return
@@ -571,7 +577,7 @@ def _use_key(args: argparse.Namespace) -> int:
     key, _ = _open_key(args.key, args.passphrase_file)
     place = _Place(args, key) if _with_site(args) else None
     key = _completed(key, None if place is None or key.private_key is not None else place.view())
-    with _executor(args.jobs) as executor:
+    with _executor(args.jobs, args.executor) as executor:
         with _archive(args, place) as (file, companion):
             print("Verifying the whole archive …", flush=True)
             board = keyholder.read_board(file, companion=companion, executor=executor, pins=args.pin)

@@ -13,12 +13,13 @@ import re
 import signal
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import BinaryIO, Final, TextIO
 
+from ballot import executors
 from ballot.errors import UnusableInputError
 from ballot.verifier.report import Outcome, Rankings, Report
 from ballot.verifier.rules import Step
@@ -57,6 +58,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--pin", metavar="HEIGHT:HASH", type=_pin, action="append", default=[],
                         help="an event seen before, from a receipt or checkpoint; it must still be there (may be repeated)")
     parser.add_argument("--jobs", metavar="N", type=_jobs, help="processes to use (default: all processors)")
+    executors.add_argument(parser)
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     return parser
 
@@ -168,8 +170,10 @@ def run(args: argparse.Namespace) -> int:
         file = stack.enter_context(_open(args.file))
         companion = _beside(args.companion, args.file, ".companion.json")
         results = _beside(args.results, args.file, ".results.json")
-        executor = None
-        if args.jobs != 1:
+        executor: Executor | None = None
+        if args.executor is not None:
+            executor = stack.enter_context(executors.dask(args.executor))
+        elif args.jobs != 1:
             executor = stack.enter_context(_workers(args.jobs))
         report = verify_archive(
             file, companion=companion, results=results, executor=executor, pins=args.pin, progress=bar
