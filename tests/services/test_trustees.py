@@ -21,7 +21,7 @@ from ballot.protocol import trustees as ceremony
 from ballot.protocol.group import G
 from ballot.protocol.messages import Proof, SignedMsg, Vinput
 from ballot.protocol.proofs import prove_exponent
-from ballot.services import lifecycle, tally, tokens, trustees
+from ballot.services import board, lifecycle, tally, tokens, trustees
 from ballot.services.trustees import Person, Stage
 from tests.services.world import MOTION, NOW, OFFICER, World
 
@@ -206,9 +206,12 @@ def test_a_trustees_token_is_for_one_election_and_one_number(named: tuple[World,
         assert ada is tokens.trustee_of(session, world.keys, tokens.make_trustee_token(world.keys, renewed), uuid, 1)
 
 
-def test_a_practice_election_may_have_one_named_key_holder(world: World) -> None:
+@pytest.mark.parametrize(
+    ("kind", "voters"), [({"practice": True, "minimum_ballots": 1}, 1), ({"advisory": True}, 5)], ids=["practice", "advisory"]
+)
+def test_a_practice_or_advisory_election_may_have_one_named_key_holder(world: World, kind: dict[str, Any], voters: int) -> None:
     meeting = world.meeting()
-    uuid = world.election(meeting, questions=[MOTION], people=1, threshold=1, practice=True, minimum_ballots=1)
+    uuid = world.election(meeting, questions=[MOTION], people=1, threshold=1, **kind)
     secret = 987654321
     key = ceremony.make_public_key(secret, world.rng)
     assert ("key", "single") == ((first := view(world, uuid, 1))["stage"], first["kind"])
@@ -224,10 +227,14 @@ def test_a_practice_election_may_have_one_named_key_holder(world: World) -> None
         trustees.receive_possession(session, world.keys, uuid, 1, nonce, proof.to_bytes(), world.now)
     world.secrets[uuid, 1] = secret
     world.open(uuid)
-    world.cast(uuid, world.members(meeting)[0], [(0, 1, 0)])
+    declared = board.load_setup(world.database, uuid).declarations
+    assert declared is not None
+    assert kind.get("advisory") is declared.advisory
+    for member in world.members(meeting)[:voters]:
+        world.cast(uuid, member, [(0, 1, 0)])
     world.close(uuid)
     world.tally(uuid, owners=[1])
-    assert (1, 0) == tally.outcome(world.database, uuid).questions[0].totals
+    assert (voters, 0) == tally.outcome(world.database, uuid).questions[0].totals
 
 
 def test_switching_practice_off_drops_a_single_key(world: World) -> None:

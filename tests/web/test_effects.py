@@ -16,7 +16,7 @@ from ballot.protocol.messages import QuestionH, QuestionNH
 from ballot.services import lifecycle
 from ballot.web.effects import effects, quota_effects, standing
 from tests.web.conftest import Visitor, text_of
-from tests.web.test_journey import DETAILS, MOTION, make_ballot, make_meeting
+from tests.web.test_journey import DETAILS, MOTION, freeze, make_ballot, make_meeting, upload
 
 RON = "Re-open nominations"
 PEOPLE = ("Ann", "Bo", "Cy", "Di", "Ed", "Flo", "Gil")
@@ -192,6 +192,16 @@ def test_a_consultation_is_advisory_and_one_key_holder_is_enough(site: Site, mee
     binding = make_ballot(returning_officer, meeting)
     refused = returning_officer.post(f"/officer/e/{binding}/trustees", alone)
     assert (422, True) == (refused.status_code, "Name at least 3 key-holders" in text_of(refused))
+
+
+def test_members_read_that_a_consultation_binds_nobody(meeting: str, returning_officer: Visitor, anybody: Visitor) -> None:
+    upload(returning_officer, meeting)
+    freeze(returning_officer, meeting)
+    question = {"question-wording": "Where shall we meet?", "question-choices": "Leeds\nYork", "question-limit": "any"}
+    uuid = make_ballot(returning_officer, meeting, "consultation", **question, advisory="y", practice="y")
+    assert "A consultation: it advises, and binds nobody." in text_of(returning_officer.get(f"/officer/e/{uuid}/lock"))
+    assert 303 == returning_officer.post(f"/officer/e/{uuid}/lock", {"code": returning_officer.digits()}).status_code
+    assert "This is a consultation. It advises, and binds nobody." in text_of(anybody.get(f"/e/{uuid}"))
 
 
 def test_the_list_of_tasks_has_the_steps_in_order_and_the_dates_their_doubts(meeting: str, returning_officer: Visitor) -> None:

@@ -187,7 +187,9 @@ def choose_kind(meeting_id: str) -> str:
 def new_election(meeting_id: str, kind: str) -> str:
     with site().database.read() as db:
         meeting = meeting_of(db, meeting_id)
-        usual = {"advisory": kind == "consultation", "practice": request.args.get("practice") == "y"}
+        usual: dict[str, Any] = {"practice": request.args.get("practice") == "y"}
+        if kind == "consultation":
+            usual |= {"advisory": True, "description": "This is a consultation. It advises, and binds nobody."}
         form = DetailsForm(formdata=None, data={**usual, "notice_days": meeting.notice_days or None})
         form.offer(db, meeting_id)
     return _new_page(meeting, kind, form, _kind(kind)(formdata=None, prefix="question-"))
@@ -324,8 +326,9 @@ def questions(uuid: str) -> str:
     with site().database.read() as db:
         election = election_of(db, uuid)
     draft = lifecycle.draft_of(election)
+    kinds = [kind for kind in KINDS.values() if draft.advisory or kind.kind != "consultation"]
     return render_template(
-        "officer/questions.html", election=election, questions=with_words(draft.questions, draft.rules), kinds=KINDS.values(), **rights()
+        "officer/questions.html", election=election, questions=with_words(draft.questions, draft.rules), kinds=kinds, **rights()
     )
 
 

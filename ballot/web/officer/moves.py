@@ -32,7 +32,7 @@ from ballot.web.access import CONDUCT, KEEP_ROLL, STAFF, open_to
 from ballot.web.forms import clock_time, day, lines_of, moment_of, text
 from ballot.web.officer import bp
 from ballot.web.officer.common import CodeForm, actor, code_is_right, election_of, may, meeting_of, rights, work_on
-from ballot.web.officer.elections import with_words
+from ballot.web.officer.elections import date_doubts, with_words
 from ballot.web.words import NEED
 
 
@@ -180,7 +180,7 @@ def _page(db: Session, uuid: str, word: str, form: ActForm) -> str:
     if word == "lock":
         roll_row = db.get(Roll, meeting.id)
         more |= {
-            "warnings": lifecycle.warnings(db, uuid) if roll_row is not None else [],
+            "warnings": [*(lifecycle.warnings(db, uuid) if roll_row is not None else []), *date_doubts(db, election, site().clock.now())],
             "obstacles": lifecycle.obstacles(db, uuid, now) if election.state is ElectionState.DRAFT else [],
             "voters": registrar.electorate_size(db, election) if roll_row is not None else 0,
             "trustees": trustees.trustees_of(db, uuid),
