@@ -102,8 +102,8 @@ def stylesheet(colour: Colour) -> str:
     """What is different from style.css, which is loaded before."""
     return (
         f":root {{ {light(colour).css()} }}\n"
-        f"@media (prefers-color-scheme: dark) {{ :root {{ {dark(colour).css()} }} }}\n"
-        f"@media print {{ :root {{ {light(colour).css()} }} }}\n"
+        f"@media screen and (prefers-color-scheme: dark) {{ :root {{ {dark(colour).css()} }} }}\n"
+        "@media print { :root { --wash: #fff; } }\n"
     )
 
 

@@ -177,7 +177,7 @@ function notedLines({ places }, { codes, pins }) {
 function questionPart(question, number, { verdict, recounted }) {
   const [first] = question.question.split("\n");
   const parts = [h("h3", {}, `${number}. ${first}`)];
-  if (verdict) parts.push(h("p", {}, h("strong", {}, verdict)));
+  if (verdict) parts.push(h("p", {}, h("strong", {}, verdict.replaceAll(" %", "\u00a0%"))));
   if (question.totals) {
     const rows = question.answers.map((answer, i) => [answer, question.totals[i]]);
     if (question.blank !== null) rows.push([T.blank, question.blank]);
