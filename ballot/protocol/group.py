@@ -46,10 +46,9 @@ _NEUTRAL_BYTES: Final = (1).to_bytes(32, "little")
 class Point:
     """An element of the prime-order group, held as libsodium's 32 bytes. Immutable and hashable."""
 
-    __slots__ = ("_bytes", "_member", "_text")
+    __slots__ = ("_bytes", "_member")  # and not the text: an archive has millions of points
     _bytes: bytes
     _member: bool  # False: membership is still to be checked, before anything is computed
-    _text: str | None
 
     def __init__(self) -> None:
         raise TypeError("use Point.from_hex, G, ONE or arithmetic")
@@ -57,7 +56,7 @@ class Point:
     @classmethod
     def _make(cls, raw: bytes) -> Point:
         point = object.__new__(cls)
-        point._bytes, point._member, point._text = raw, True, None
+        point._bytes, point._member = raw, True
         return point
 
     @classmethod
@@ -82,7 +81,7 @@ class Point:
         if not isinstance(text, str) or not _HEX.fullmatch(text):
             raise MalformedError("a group element must be 64 lower-case hexadecimal digits")
         point = cls._make(bytes.fromhex(text)[::-1])
-        point._member, point._text = False, text
+        point._member = False
         return point
 
     def _require_member(self) -> None:
@@ -92,9 +91,7 @@ class Point:
             self._member = True
 
     def __str__(self) -> str:
-        if self._text is None:
-            object.__setattr__(self, "_text", self._bytes[::-1].hex())
-        return self._text  # type: ignore[return-value]
+        return self._bytes[::-1].hex()
 
     def __repr__(self) -> str:
         return f"<Point {str(self)[:8]}…>"

@@ -83,6 +83,7 @@ _CHUNK: Final = 32  # ballots sent to a worker at once
 _CHUNK_BYTES: Final = 1 << 20
 _CREDENTIALS: Final = 1000  # credentials sent to a worker at once
 _IN_FLIGHT: Final = 16  # chunks
+_TOGETHER: Final = 20_000  # ballots whose shuffles and shares may be in memory at the same time
 _COORDINATORS: Final = 8  # threads that wait for workers; they compute nothing themselves
 _CREDENTIAL = re.compile(r"[0-9a-f]{64}(?:,1?(?:,[^,]*)?)?", re.ASCII)
 
@@ -535,6 +536,10 @@ class _Verification:
 
     def _partial_decryption(self, link: Link) -> None:
         owner, height = self._owner(link, Rule.DECRYPTION_OWNER, self.partials), link.event.height
+        if self.report.counted > _TOGETHER and self.shuffles:
+            self._drain()  # shuffles and shares of very many ballots are not held at once
+            self.shuffles.clear()
+            del self.shuffled[:-1]
         self._read_companions(height)
         companion, declarations = self.companions.get(owner), self.setup.declarations
         if companion is None and declarations is not None and declarations.companion:

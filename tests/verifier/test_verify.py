@@ -45,6 +45,15 @@ def test_workers_change_nothing_in_the_report() -> None:
     assert alone == together
 
 
+def test_very_many_ballots_are_checked_in_less_memory_with_the_same_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    board = honest()
+    usual = verify_archive(board.file(), companion=board.companion_bytes())
+    monkeypatch.setattr(verify_module, "_TOGETHER", 0)
+    with ProcessPoolExecutor(2) as executor:
+        assert usual == verify_archive(board.file(), companion=board.companion_bytes(), executor=executor)
+    assert usual == verify_archive(board.file(), companion=board.companion_bytes())
+
+
 @pytest.mark.parametrize(
     "people",
     [
