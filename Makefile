@@ -5,10 +5,12 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 TOOLS := $(VENV)/.test-tools
 BUNDLE := $(VENV)/.bundle
+LOCKED := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-find-links --no-emit-index-url \
+	--custom-compile-command "make lock"
 # Tests run in so many processes at once, a file at a time.
 PROCESSES ?= 2
 
-.PHONY: run headless test coverage lint bench build clean load size faults fuzz mutations
+.PHONY: run headless test coverage lint bench build clean load size faults fuzz mutations lock audit sbom release
 
 run: $(BUNDLE)  ## a sample organisation on this machine, and what to open
 	$(BIN)/ballot demo
@@ -48,18 +50,35 @@ mutations: $(BUNDLE) $(TOOLS)  ## each refusal of the verifier taken out in turn
 faults: $(BUNDLE) $(TOOLS)  ## kills, power cuts, full disks at their full counts; goes on where it stopped (FAULTS_ARGS="--only R1 --rounds 50")
 	$(BIN)/python -m tests.faults $(FAULTS_ARGS)
 
+lock:  ## the newest versions that pyproject.toml allows, with the hashes of their files; needs uv
+	uv pip compile $(LOCKED) --extra postgresql --extra build --extra host pyproject.toml .ci/lock/build.in -o .ci/lock/service.txt
+	uv pip compile $(LOCKED) --all-extras pyproject.toml .ci/lock/build.in .ci/lock/test.in -c .ci/lock/service.txt -o .ci/lock/test.txt
+
+audit: $(TOOLS)  ## known vulnerabilities in what is locked; 3 means that the question could not be answered in full
+	$(BIN)/python .ci/audit.py $(AUDIT_ARGS)
+
+sbom: $(INSTALLED)  ## the software bill of materials, CycloneDX
+	@mkdir -p build
+	$(BIN)/python .ci/sbom.py > build/ballot.cdx.json
+	@echo build/ballot.cdx.json
+
+release: $(BUNDLE)  ## list the scripts that this release serves (.ci/RELEASING.md has the other steps)
+	$(BIN)/python -m ballot.web.build --force --release
+
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis node_modules ballot/web/static/dist
 
-$(INSTALLED): pyproject.toml
+# Nothing is installed but what the lock files name, each file compared with its hash.
+$(INSTALLED): pyproject.toml .ci/lock/service.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed (Debian: apt-get install python3 python3-venv)."; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; $(PYTHON) is older."; exit 2; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[build,postgresql]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement .ci/lock/service.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(TOOLS): $(INSTALLED)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+$(TOOLS): $(INSTALLED) .ci/lock/test.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement .ci/lock/test.txt
 	@touch $@
 
 $(BUNDLE): $(INSTALLED) package.json package-lock.json ballot/web/build.py $(wildcard ballot/web/static/booth/*.js)
