@@ -420,11 +420,12 @@ def _decided(database: Database, config: Config, election: Election) -> dict[str
         outcome = tally.outcome(database, election.uuid)
         several = len(outcome.questions) > 1
         verdict = [
-            (f"{question.question.question.splitlines()[0]}: " if several else "") + (question.verdict or "see the result page.")
+            (f"{question.question.question.splitlines()[0]}: " if several else "") + (question.verdict or "The figures stand on the result page.")
             for question in outcome.questions
         ]
-        share = f" ({100 * outcome.ballots // outcome.electorate} %)" if outcome.electorate else ""
-        verdict.append(f"Turnout: {outcome.ballots:,} of {outcome.electorate:,} members{share}.")
+        if not any("Turnout" in sentence for sentence in verdict):  # a motion's verdict tells it
+            share = f" ({100 * outcome.ballots // outcome.electorate} %)" if outcome.electorate else ""
+            verdict.append(f"Turnout {outcome.ballots:,} of {outcome.electorate:,}{share}.")
     return {
         "uuid": election.uuid,
         "electorate": str(election.config.get("electorate", "")),

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -20,6 +22,17 @@ def postgresql_database(postgresql_server: PostgreSQL) -> Iterator[Database]:
     database.dispose()
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty SQLite file of this version, to be copied: faster than a new one for each test."""
+    path = tmp_path_factory.mktemp("migrated") / "empty.sqlite3"
+    database = Database(f"sqlite:///{path}")
+    database.migrate()
+    database.overwrite_deleted()
+    database.dispose()
+    return path
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
 def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     """An empty, migrated database; the test runs once on SQLite and once on PostgreSQL."""
@@ -31,8 +44,9 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
         database.setups.clear()
         yield database
         return
-    database = Database(request.getfixturevalue("sqlite_url"))
-    database.migrate()
+    path = request.getfixturevalue("tmp_path") / "ballot.sqlite3"
+    shutil.copy(request.getfixturevalue("migrated"), path)
+    database = Database(f"sqlite:///{path}")
     yield database
     database.dispose()
 

@@ -80,17 +80,6 @@ def mailer(config: Config, keys: Keys) -> Mailer:
     return Mailer(config, keys)
 
 
-@pytest.fixture(scope="module")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty database of this version, to be copied: faster than a new one for each test."""
-    path = tmp_path_factory.mktemp("database") / "empty.sqlite3"
-    database = Database(f"sqlite:///{path}")
-    database.migrate()
-    database.overwrite_deleted()
-    database.dispose()
-    return path
-
-
 @pytest.fixture
 def database(migrated: Path, tmp_path: Path) -> Iterator[Database]:
     shutil.copy(migrated, tmp_path / "ballot.sqlite3")
