@@ -548,7 +548,7 @@ def _judge(row: int, values: Mapping[str, str], columns: Columns, cut_off: date,
                 return wrong(Reason.UNDECIDED, columns.joined, found, "Type the day as 2024-03-31 or 31/03/2024.")
         else:
             if joined > cut_off:
-                remedy = f"The cut-off is {cut_off.isoformat()}."
+                remedy = f"The cut-off is {cut_off.day} {cut_off:%B} {cut_off.year}."
                 return wrong(Reason.JOINED_LATE, columns.joined, f"“{_shown(values['joined'])}”", remedy)
     if not values["email"]:
         return wrong(Reason.NO_EMAIL, columns.email, "nothing", "Type the member's e-mail address, or give them the paper route.")
