@@ -81,6 +81,6 @@ $(TOOLS): $(INSTALLED) .ci/lock/test.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement .ci/lock/test.txt
 	@touch $@
 
-$(BUNDLE): $(INSTALLED) package.json package-lock.json ballot/web/build.py $(wildcard ballot/web/static/booth/*.js)
+$(BUNDLE): $(INSTALLED) package.json package-lock.json ballot/web/build.py $(filter-out ballot/web/static/dist/%,$(wildcard ballot/web/static/*/*.js))
 	$(BIN)/python -m ballot.web.build
 	@touch $@
