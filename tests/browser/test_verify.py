@@ -264,7 +264,7 @@ def test_without_scripts_the_page_gives_the_files_and_the_commands(
     reader.open(f"{hall.site.url}/e/{uuid}/verify")
     reader.wait_for("it needs JavaScript")
     for words in (
-        "This check runs in your browser, so it needs JavaScript.",
+        "This check runs in your browser, so it needs JavaScript",
         f"ballot verify {uuid}.bel",
         "The last line begins with VERIFIED.",
         "belenios-tool election verify --dir",
