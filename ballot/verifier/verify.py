@@ -83,7 +83,7 @@ _CHUNK: Final = 32  # ballots sent to a worker at once
 _CHUNK_BYTES: Final = 1 << 20
 _CREDENTIALS: Final = 1000  # credentials sent to a worker at once
 _IN_FLIGHT: Final = 16  # chunks
-_TOGETHER: Final = 20_000  # ballots whose shuffles and shares may be in memory at the same time
+_TOGETHER: Final = 5000  # ballots whose shuffles and shares may be in memory at the same time
 _COORDINATORS: Final = 8  # threads that wait for workers; they compute nothing themselves
 _CREDENTIAL = re.compile(r"[0-9a-f]{64}(?:,1?(?:,[^,]*)?)?", re.ASCII)
 
