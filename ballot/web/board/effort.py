@@ -12,10 +12,10 @@ from ballot.services.board import Setup
 
 START: Final = 1.0  # libraries, the set-up, tables
 BALLOT: Final = 0.003  # a ballot's signature
-CHOICE: Final = 0.008  # the proof that one choice is 0 or 1, and its part in the proof about their number
+CHOICE: Final = 0.006  # the proof that one choice is 0 or 1, and its part in the proof about their number
 RANKED: Final = 0.003  # the proof of a ranking
-SHUFFLED: Final = 0.004  # one ranking, through one shuffle
-OPENED: Final = 0.005  # one ranking in one share, with both proofs
+SHUFFLED: Final = 0.006  # one ranking, through one shuffle
+OPENED: Final = 0.006  # one ranking in one share, with both proofs
 
 
 def seconds_to_verify(setup: Setup, ballots: int) -> float:
