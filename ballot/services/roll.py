@@ -168,6 +168,11 @@ class Preview:
         return tuple(line for line in self.lines if line.reason in ATTENTION)
 
     @property
+    def sections(self) -> dict[str, int]:
+        """Every section of who can vote, with its number of members."""
+        return dict(sorted(Counter(section for line in self.included for section in line.sections).items()))
+
+    @property
     def counts(self) -> dict[str, int]:
         """How many lines were left out, for each reason that occurs."""
         return dict(sorted(Counter(str(line.reason) for line in self.left_out).items()))
@@ -461,7 +466,20 @@ def examine(
         if decision is Decision.OUT:
             line = _out(line, Reason.LEFT_OUT, f"Row {row}: you left this line out.")
         lines.append(line)
-    return Preview(_once_each(lines, decisions, ask=ask), file_hash, columns, cut_off)
+    return Preview(_once_each(_spelt_alike(lines), decisions, ask=ask), file_hash, columns, cut_off)
+
+
+def _spelt_alike(lines: list[Line]) -> list[Line]:
+    """Sections that differ in capitals only are one, spelt as most rows spell it: they would be two electorates otherwise."""
+    found = Counter(section for line in lines for section in line.sections)
+    best: dict[str, str] = {}
+    for section, number in found.items():
+        folded = section.casefold()
+        if folded not in best or number > found[best[folded]]:
+            best[folded] = section
+    if len(best) == len(found):
+        return lines
+    return [replace(line, sections=tuple(sorted({best[section.casefold()] for section in line.sections}))) for line in lines]
 
 
 def _once_each(lines: list[Line], decisions: Mapping[int, Decision], *, ask: bool) -> tuple[Line, ...]:

@@ -273,6 +273,15 @@ def test_sections_are_the_members_own() -> None:
     assert expected == examined(text, head="").lines[0].sections
 
 
+def test_one_section_in_several_capitals_is_one_electorate() -> None:
+    text = (
+        "Email,Type,Constituency\na@example.org,Full,LEEDS\nb@example.org,Full,Leeds\nc@example.org,Full,Leeds\nd@example.org,Full,York\n"
+    )
+    found = examined(text, head="")
+    assert {"constituency:Leeds": 3, "constituency:York": 1} == found.sections
+    assert ("constituency:Leeds",) == found.lines[0].sections
+
+
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_an_address_is_cleaned_to_one_line_or_refused(local: str, domain: str) -> None:
     try:

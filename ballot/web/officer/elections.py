@@ -64,7 +64,7 @@ class DetailsForm(Form):
         found = roll.sections(db, meeting_id)
         self.electorate.choices = [
             ("", "All full members"),
-            *((word, f"{section(word)}: {number} members") for word, number in found.items()),
+            *((word, f"{section(word)}: {count_of(number, 'member')}") for word, number in found.items()),
         ]
 
     def times(self) -> tuple[datetime, datetime] | None:

@@ -640,6 +640,7 @@ def _save_page(meeting: Meeting, upload: Upload, form: SaveForm) -> str:
         cannot=len(found.left_out) - len(found.undecided),
         undecided=len(found.undecided),
         comparison=comparison,
+        sections=found.sections,
         kinds=KINDS,
         form=form,
         **rights(),
