@@ -163,7 +163,7 @@ def entries(session: Session, meeting_id: str) -> list[Entry]:
             raise BoardDamagedError(f"The journal's entry {len(found)} is not what the chain says.", height=len(found))
         found.append(entry)
     head = session.get(JournalHead, meeting_id)
-    if (head.hash if head else None) != (found[-1].hash if found else None):
+    if ((head.height, head.hash) if head else None) != ((found[-1].height, found[-1].hash) if found else None):
         raise BoardDamagedError("The journal's last entry is missing.", height=len(found))
     return found
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from sqlalchemy import Connection, and_, func, or_, select
@@ -75,7 +75,7 @@ def sweep(database: Database, election_uuid: str) -> tuple[int, str]:
         election = session.get_one(Election, election_uuid)
         acts = journal.entries(session, election.meeting_id)
         _casts(session.connection(), election_uuid, wanted)
-        _row(election, acts, setup)
+        _row(election, acts, setup, timestamp)
         _credentials(session, election, setup)
         _companions(session, election_uuid, acts)
         _roll(session, election.meeting_id, acts)
@@ -105,8 +105,8 @@ def _casts(connection: Connection, uuid: str, last: int) -> None:
         raise BoardDamagedError(f"The record of the ballot at height {found} has a credential that is nobody's.", height=found)
 
 
-def _row(election: Election, acts: list[Entry], setup: list[bytes]) -> None:
-    """The election's own row says what was locked, and the hours that were announced."""
+def _row(election: Election, acts: list[Entry], setup: list[bytes], timestamp: int) -> None:
+    """The election's own row says what was locked, and the hours that were announced; every entry of the archive bears the lock's time."""
     message = ElectionMessage.parse(setup[0])
     if (message.uuid, message.name, message.fingerprint) != (election.uuid, election.name, election.fingerprint):
         raise BoardDamagedError("The election's row in the database is not what was locked.", height=0)
@@ -114,6 +114,8 @@ def _row(election: Election, acts: list[Entry], setup: list[bytes]) -> None:
     for entry in acts:
         if entry.election == election.uuid and entry.act == Act.LOCKED:
             hours = str(entry.details.get("opens")), str(entry.details.get("closes"))
+            if entry.time != iso(datetime.fromtimestamp(timestamp, UTC)):
+                raise BoardDamagedError("The archive's own date in the database is not that of the lock on the journal.", height=0)
         elif entry.election == election.uuid and entry.act == Act.POSTPONED and hours is not None:
             hours = hours[0], str(entry.details.get("to"))
     if hours is not None and hours != (iso(election.opens_at), iso(election.closes_at)):

@@ -318,6 +318,8 @@ def accept_shuffle(
         shuffle = Shuffle.parse(data)
         check_shuffle(state.setup.election, state.tally, shuffle, owner=owner, executor=executor)
     with database.write() as session:
+        if _is_there(session, election_uuid, Owned(owner, digest)):
+            return
         election = _at_head(session, election_uuid, state.height, ElectionState.TALLYING)
         actor = Actor(f"trustee {owner}", "key-holder")
         event = board.append(session, election_uuid, "Shuffle", [data, Owned(owner, digest).to_bytes()])
@@ -368,6 +370,8 @@ def accept_decryption(
         proofs = messages.Companion.parse(companion)
         check_companion(election_message, state.tally, key.public_key, partial, proofs, owner=owner, executor=executor)
     with database.write() as session:
+        if _is_there(session, election_uuid, Owned(owner, digest)):
+            return
         election = _at_head(session, election_uuid, state.height, ElectionState.TALLYING)
         event = board.append(session, election_uuid, "PartialDecryption", [data, Owned(owner, digest).to_bytes()])
         session.add(Companion(election_uuid=election_uuid, owner=owner, content=companion))
@@ -396,6 +400,13 @@ def _at_head(session: Session, election_uuid: str, height: int, state: ElectionS
     if head.height != height:
         raise PreconditionError("Something else arrived a moment before: fetch the archive again and repeat this step.")
     return election
+
+
+def _is_there(session: Session, election_uuid: str, owned: Owned) -> bool:
+    """Whether the very same message came by another request, while this one was being checked; nothing more comes meanwhile."""
+    board.lock_head(session, election_uuid)
+    mine = BoardEvent.election_uuid == election_uuid, BoardEvent.payload == messages.sha256_hex(owned.to_bytes())
+    return session.exec(select(BoardEvent.height).where(*mine)).first() is not None
 
 
 @contextmanager

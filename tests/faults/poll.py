@@ -94,14 +94,18 @@ class Poll:
 
     # --- members ------------------------------------------------------------------------------------------------
 
-    def request(self, method: str, path: str, body: object = None, *, timeout: float = 30) -> Answer:
+    def request(
+        self, method: str, path: str, body: object = None, *, timeout: float = 30, data: bytes | None = None, bearer: str = ""
+    ) -> Answer:
         """One request on a connection of its own. Raises: OSError, http.client.HTTPException: it broke."""
         connection = http.client.HTTPConnection("127.0.0.1", self.site.port, timeout=timeout)
         try:
             headers = {"X-Ballot": "1", "Host": f"127.0.0.1:{self.site.port}", "Connection": "close"}
+            if bearer:
+                headers["Authorization"] = f"Bearer {bearer}"
             if body is not None:
-                headers["Content-Type"] = "application/json"
-            connection.request(method, path, None if body is None else json.dumps(body).encode(), headers)
+                headers["Content-Type"], data = "application/json", json.dumps(body).encode()
+            connection.request(method, path, data, headers)
             response = connection.getresponse()
             return Answer(response.status, response.read())
         finally:

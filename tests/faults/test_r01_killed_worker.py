@@ -38,7 +38,14 @@ def run(rounds: int, here: Place) -> Found:
     return found
 
 
-FAULT = Fault("R1", "kill -9 of a worker at a random moment of a cast; clients retry", "0 violations; served within 2 s", 1000, 4, run)
+FAULT = Fault(
+    "R1",
+    "kill -9 of a worker at a random moment of a cast; clients retry",
+    "0 violations; served within 2 s",
+    1000,
+    4,
+    run,
+)
 
 
 @pytest.mark.slow

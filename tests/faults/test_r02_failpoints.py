@@ -52,7 +52,14 @@ def _tracker(ballot: str) -> str:
     return tracker(ballot.encode())
 
 
-FAULT = Fault("R2", "killed when parsed, verified, before and after the commit, before the reply", "0 violations", 50, 1, run)
+FAULT = Fault(
+    "R2",
+    "killed when parsed, verified, before and after the commit, before the reply",
+    "0 violations",
+    50,
+    1,
+    run,
+)
 
 
 @pytest.mark.slow

@@ -78,7 +78,14 @@ def _poll(here: Place, disk: Disk, members: int) -> Poll:
     return open_poll(here, members, url=server.new_database())
 
 
-FAULT = Fault("R4", "the disk is full", "503 and “not recorded”; reading works; casting works again", 20, 2, run)
+FAULT = Fault(
+    "R4",
+    "the disk is full",
+    "503 and “not recorded”; reading works; casting works again",
+    20,
+    2,
+    run,
+)
 
 
 @pytest.mark.slow

@@ -176,7 +176,14 @@ def _audit(url: str, poll: Poll, shown: list[Receipt]) -> list[str]:
         database.dispose()
 
 
-FAULT = Fault("R5", "the power fails at each flush; unflushed writes are there, missing or torn", "I1 (and all others)", 1000, 6, run)
+FAULT = Fault(
+    "R5",
+    "the power fails at each flush; unflushed writes are there, missing or torn",
+    "I1 (and all others)",
+    1000,
+    6,
+    run,
+)
 
 
 @pytest.mark.slow

@@ -68,7 +68,12 @@ def _closed(poll: Poll, until: float) -> bool:
 
 
 FAULT = Fault(
-    "R16", "a rush before the close, in five-fold peaks", "every attempt in time ends in a receipt or a clear refusal", 10, 1, run
+    "R16",
+    "a rush before the close, in five-fold peaks",
+    "every attempt in time ends in a receipt or a clear refusal",
+    10,
+    1,
+    run,
 )
 
 
