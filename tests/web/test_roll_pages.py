@@ -237,3 +237,15 @@ def test_mended_rows_that_are_another_file_are_told_so(returning_officer: Visito
     response = returning_officer.post(f"{there}/mended", {"mended-file": (io.BytesIO(mended), "x.csv")}, page=f"{there}/check")
     assert 303 == response.status_code
     assert "2 can vote 0 cannot" in text_of(returning_officer.get(f"{there}/check"))
+
+
+def test_a_mended_value_stays_and_the_others_follow_when_the_columns_are_chosen_again(returning_officer: Visitor, meeting: str) -> None:
+    there = f"/officer/m/{meeting}/roll"
+    head = "Name,Known as,Email,Membership type\n"
+    upload(returning_officer, meeting, head + "Ann Archer,Annie,ann at example,Full\n")
+    assert "go on with the list of members" in text_of(returning_officer.get(f"/officer/m/{meeting}"))
+    sent = {"upload": waiting_id(returning_officer, meeting), "name": "Ann Archer", "email": "ann@example.org", "category": "Full"}
+    assert 303 == returning_officer.post(f"{there}/row/2", sent).status_code
+    choose_columns(returning_officer, meeting, name="Known as")
+    page = text_of(returning_officer.get(f"{there}/check?show=can"))
+    assert "Annie · ann@example.org" in page

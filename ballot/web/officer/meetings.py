@@ -13,7 +13,7 @@ from wtforms.validators import InputRequired
 
 from ballot.errors import BallotError
 from ballot.models import Election, ElectionState, Meeting, Roll
-from ballot.services import approvals, invitations, lifecycle, mailings
+from ballot.services import approvals, invitations, lifecycle, mailings, roll_import
 from ballot.web import site
 from ballot.web.access import CONDUCT, OFFICERS, STAFF, open_to
 from ballot.web.effects import template_effect
@@ -131,6 +131,9 @@ def one_meeting(meeting_id: str) -> str:
 def next_step(db: Session, meeting: Meeting, found: Roll | None, elections: list[Election], *, sent: int) -> Next:
     """What a returning officer would do now in this meeting."""
     here = f"/officer/m/{meeting.id}"
+    if (found is None or found.frozen_at is None) and roll_import.waiting(db, meeting.id, actor(), site().clock.now()):
+        words = "You uploaded it, and it is not saved yet. It is deleted when you sign out, or after a day."
+        return Next("go on with the list of members", words, f"{here}/roll/check", "Go on with the list")
     if found is None:
         return Next("upload the list of members", "It says who can vote in this meeting.", f"{here}/roll", "Upload the list")
     if found.frozen_at is None:

@@ -564,7 +564,7 @@ def save_row(meeting_id: str, row: int) -> str | tuple[str, int] | AnyResponse:
         form = _row_form(upload, sent=True, values=values)
         if not form.validate():
             return _row_page(meeting, upload, row, form), 422
-        typed = {attribute: form[attribute].data for attribute in ATTRIBUTES if attribute in form}
+        typed = {a: form[a].data for a in ATTRIBUTES if a in form and form[a].data != " ".join(values[a].splitlines())}
         with site().database.write() as db:
             upload_id = request.form.get("upload", "")
             roll_import.edit(db, site().keys, meeting_id, actor(), site().clock.now(), upload_id=upload_id, edits={row: typed})
