@@ -130,8 +130,8 @@ def take_snapshot(folder: Path, packages: list[Package]) -> dict[str, Any]:
             about = " ".join((record.get("summary") or record.get("details") or "").split())[:100]
             for affected in record["affected"]:
                 ranges = [one["events"] for one in affected.get("ranges", []) if one["type"] == "ECOSYSTEM"]
-                entry = {"id": record["id"], "about": about, "ranges": ranges, "versions": affected.get("versions", [])}
-                advisories.setdefault(name, []).append(entry)
+                entry = {"id": record["id"], "about": about, "ranges": ranges}
+                advisories.setdefault(name, []).append(entry if ranges else {**entry, "versions": affected.get("versions", [])})
     return {
         "source": "https://github.com/pypa/advisory-database, CC-BY-4.0",
         "taken": when,
@@ -158,7 +158,8 @@ def main() -> int:
         print("audit: nothing is locked.", file=sys.stderr)
         return 2
     if args.snapshot is not None:
-        args.advisories.write_text(json.dumps(take_snapshot(args.snapshot, packages), indent=1) + "\n", encoding="utf-8")
+        taken = json.dumps(take_snapshot(args.snapshot, packages))
+        args.advisories.write_text(taken.replace('{"id"', '\n{"id"') + "\n", encoding="utf-8")
         return 0
     doubts: list[str] = []
     try:

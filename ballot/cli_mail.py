@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
+import threading
 from pathlib import Path
 
 from ballot.config import Config
 from ballot.errors import MailError, UnusableInputError
+from ballot.logs import scrub
 from ballot.services import mailings
 from ballot.services.clock import SystemClock
 from ballot.services.database import Database
@@ -41,8 +44,10 @@ def run(args: argparse.Namespace) -> int:
             if not mine:
                 raise MailError("Another sender is at work on this machine; one is enough.")
             transport, refill = transport_for(config, database, clock), mailings.refill(database, config, keys, mailer, clock)
-            sender = Sender(database, mailer, transport, clock, mails_per_minute=config.mails_per_minute, refill=refill)
-            sent = sender.run(until_empty=not args.forever, report=lambda sentence: print(sentence, file=sys.stderr))
+            pace, stop = config.mails_per_minute, threading.Event()
+            signal.signal(signal.SIGTERM, lambda *_: stop.set())  # the mail that is being sent is finished first
+            sender = Sender(database, mailer, transport, clock, mails_per_minute=pace, refill=refill, stop=stop)
+            sent = sender.run(until_empty=not args.forever, report=lambda sentence: print(scrub(sentence), file=sys.stderr))
         print(f"{sent} accepted by the mail server.")
         return 0
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ from typing import Any
 from flask import Flask
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from gunicorn.glogging import Logger as GunicornLogger  # type: ignore[import-untyped]
+from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
 from ballot import failpoints, logs
 from ballot.app import create_app
@@ -127,6 +129,23 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         return build()
 
 
+class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
+    """gunicorn's worker, which on the way out lets in who has knocked already, and then shuts the door: a later connection is refused
+    at once instead of waiting for a worker that will not come.
+    """
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """As gunicorn does; and when the worker stops, for good."""
+        if not enabled and not self.alive:
+            for listener in self.sockets:
+                while select.select([listener], [], [], 0)[0]:
+                    self.accept(listener)
+        super().set_accept_enabled(enabled)
+        if not enabled and not self.alive:
+            for listener in self.sockets:
+                listener.close()
+
+
 class Logger(GunicornLogger):  # type: ignore[misc]  # gunicorn ships no types
     """gunicorn's own words in our form."""
 
@@ -141,6 +160,6 @@ def serve(bind: str, workers: int = WORKERS, threads: int = THREADS) -> None:
     tells routes and times, never who asked for what.
     """
     share_figures(Config.from_environ(os.environ).data / "metrics", fresh=True)
-    options = {"bind": bind, "workers": workers, "worker_class": "gthread", "threads": threads, "graceful_timeout": STOP_WITHIN}
+    options = {"bind": bind, "workers": workers, "worker_class": "ballot.serve.Worker", "threads": threads, "graceful_timeout": STOP_WITHIN}
     options |= {"proc_name": "ballot", "loglevel": "info", "logger_class": Logger}
     Server(**options, control_socket_disable=True).run()  # nobody steers the server but by signals
