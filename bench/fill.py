@@ -95,7 +95,7 @@ def _fill(connection: Connection, items: Iterator[Header | Entry], folder: Path,
         event = coming
         size += len(pack_event(item.data, timestamp))
         if event.type == "Setup":
-            election = _set_up(connection, objects, folder, now, STATES[until])
+            election = _set_up(connection, objects, folder, now, STATES[until], datetime.fromtimestamp(timestamp, UTC))
             uuid = election.uuid
         for position, data in enumerate(objects):
             digest = messages.sha256_hex(data)
@@ -130,12 +130,19 @@ def _fill(connection: Connection, items: Iterator[Header | Entry], folder: Path,
         insert(table(BoardHead)), {"election_uuid": uuid, "height": event.height, "hash": event.hash, "size": size, "timestamp": timestamp}
     )
     if until == "Result" and (beside := list(folder.glob("*.companion.json"))):
-        for one in CompanionFile.parse(beside[0].read_bytes()).companions:
-            connection.execute(insert(table(Companion)), {"election_uuid": uuid, "owner": one.owner, "content": one.to_bytes()})
+        with Session(connection) as session:
+            meeting = session.get_one(Election, uuid).meeting_id
+            for one in CompanionFile.parse(beside[0].read_bytes()).companions:
+                session.add(Companion(election_uuid=uuid, owner=one.owner, content=one.to_bytes()))
+                details = {"key-holder": one.owner, "companion": messages.sha256_hex(one.to_bytes())}
+                append(session, meeting, Act.SHARE_ACCEPTED, OFFICER, now, election=uuid, details=details)
+            session.flush()
     return uuid
 
 
-def _set_up(connection: Connection, objects: list[bytes], folder: Path, now: datetime, state: ElectionState) -> messages.Election:
+def _set_up(
+    connection: Connection, objects: list[bytes], folder: Path, now: datetime, state: ElectionState, locked_at: datetime
+) -> messages.Election:
     setup = SetupData.parse(objects[-1])
     named = {messages.sha256_hex(data): data for data in objects}
     election = messages.Election.parse(named[setup.election])
@@ -148,7 +155,7 @@ def _set_up(connection: Connection, objects: list[bytes], folder: Path, now: dat
         session.add(Meeting(id=meeting, name="A meeting at size", two_people=False, created_at=now))
         session.flush()
         frozen = {"included": len(codes), "counts": {"included": len(codes)}, "commitment": declared.roll if declared else ""}
-        session.add(Roll(meeting_id=meeting, file_hash="", cut_off="2026-01-01", salt=b"s", loaded_at=now, frozen_at=now, **frozen))
+        session.add(Roll(meeting_id=meeting, file_hash="", cut_off="2026-01-01", salt=b"", loaded_at=now, frozen_at=now, **frozen))
         session.add(
             Election(
                 uuid=election.uuid,
@@ -176,8 +183,8 @@ def _set_up(connection: Connection, objects: list[bytes], folder: Path, now: dat
             person = {"name": f"Holder {key.owner}", "email": f"holder{key.owner}@example.org"}
             session.add(TrusteeRow(election_uuid=election.uuid, number=key.owner, **person))
         append(session, meeting, Act.MEETING_MADE, OFFICER, now, details={"name": "A meeting at size"})
-        hours = {"opens": iso(now - timedelta(days=1)), "closes": iso(closes)}
-        append(session, meeting, Act.LOCKED, OFFICER, now, election=election.uuid, details={"fingerprint": election.fingerprint, **hours})
+        details = {"fingerprint": election.fingerprint, "opens": iso(now - timedelta(days=1)), "closes": iso(closes)}
+        append(session, meeting, Act.LOCKED, OFFICER, locked_at, election=election.uuid, details=details)
         session.flush()
     rows = _Rows(connection)
     for number, code in enumerate(codes):

@@ -176,13 +176,8 @@ class Size:
     def _count(self, site: Open) -> None:
         """Closed, counted and published by `ballot work`, with the key-holders' messages of the simulated archive."""
         tools, uuid = self._tools(site), site.uuid
-        moment = datetime.now(UTC).replace(microsecond=0)
-        with tools.database.write() as session:
-            election = session.get_one(Election, uuid)
-            election.closes_at = moment
-            session.add(election)
         begin = time.monotonic()
-        lifecycle.close(tools.database, uuid, OFFICER, datetime.now(UTC))
+        lifecycle.close(tools.database, uuid, OFFICER, datetime.now(UTC), reason="Everybody has voted.")
         self.keep("close", asdict(Cost(time.monotonic() - begin, 0.0, 0.0, 0.0)))
         jobs.AT_ONCE, jobs.PATIENCE = -1, 0.0  # type: ignore[misc]
         jobs.do(uuid, Kind.TALLY, OFFICER, None, tools)
@@ -324,7 +319,8 @@ def table(sizes: list[Size]) -> str:
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     aligned = [[row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))] for row in rows]
     text = "\n".join("  ".join(row) for row in aligned)
-    return f"{text}\nBy the clock, of processor, and all processes' memory at most. Pages: 19 of 20 within, and the very first after a start.\n"
+    notes = "By the clock, of processor, and all processes' memory at most. Pages: 19 of 20 within, and the very first after a start."
+    return f"{text}\n{notes}\n"
 
 
 def draw(sizes: list[Size], out: Path) -> None:
