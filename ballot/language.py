@@ -98,7 +98,8 @@ def translated(texts: Mapping[str, Any], language: str) -> dict[str, Any]:
 def extract(root: Path) -> Catalog:
     """Every marked text of the sources below this folder."""
     catalog = Catalog(project="ballot", charset="utf-8")
-    found = extract_from_dir(root, METHODS, keywords=KEYWORDS, comment_tags=("Translators:",), strip_comment_tags=True)
+    options = {pattern: {"newstyle_gettext": "true"} for pattern, method in METHODS if method == "jinja2"}
+    found = extract_from_dir(root, METHODS, options, KEYWORDS, comment_tags=("Translators:",), strip_comment_tags=True)
     for file, _line, message, comments, context in sorted(found, key=lambda item: (item[0], item[1])):
         catalog.add(message, locations=[(Path(file).as_posix(), 1)], auto_comments=comments, context=context)
     return catalog

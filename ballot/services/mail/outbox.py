@@ -84,11 +84,13 @@ class Mailer:
         self._templates = Environment(
             loader=FileSystemLoader(TEMPLATES),
             autoescape=select_autoescape(["html"]),
+            extensions=["jinja2.ext.i18n"],
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
             keep_trailing_newline=True,
         )
+        self._templates.install_null_translations(newstyle=True)  # type: ignore[attr-defined]  # the extension brings it
         self._templates.filters["spoken"] = spoken
         self._domain = (config.smtp.sender.rpartition("@")[2] if config.smtp else config.public_host.partition(":")[0]) or "localhost"
 
