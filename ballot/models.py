@@ -438,6 +438,7 @@ class Outbox(SQLModel, table=True):
         Index("ix_outbox_state_due", "state", "due_at"),
         Index("ix_outbox_mailing_state", "mailing_id", "state"),
         Index("ix_outbox_handle", "handle"),
+        Index("ix_outbox_meeting_kind_state", "meeting_id", "kind", "state"),
     )
 
     id: str = Field(primary_key=True)
