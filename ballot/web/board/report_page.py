@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 
 from flask import redirect, render_template
 from markupsafe import Markup
@@ -39,7 +40,7 @@ _EXCEPTIONS = {
     Act.LOT_DRAWN: "A lot was drawn in public",
     Act.TIDY_POSTPONED: "The deletion was put off",
 }
-STAGES = 4  # side by side on A4
+STAGES = 6  # side by side on A4, at most
 _OF_MEMBERS = {Act.LINK_REISSUED, Act.LINK_WITHDRAWN, Act.ADDRESS_CORRECTED, Act.CARD_MADE}
 
 
@@ -104,7 +105,9 @@ def _opened_by(uuid: str, setup: board.Setup) -> str:
 
 def _stage_tables(record: Record, number: int) -> list[Markup]:
     """The stages in parts that fit A4, each a table of its own, which a printer keeps on one page."""
-    parts = [record.stages[start : start + STAGES] for start in range(0, len(record.stages), STAGES)]
+    stages, pieces = len(record.stages), -(-len(record.stages) // STAGES)
+    ends = [stages * piece // pieces for piece in range(pieces + 1)]
+    parts = [record.stages[start:end] for start, end in pairwise(ends)]
     return [Markup(table(record, f"report-{number}-{i}", part)) for i, part in enumerate(parts, start=1)]  # noqa: S704  escaped there
 
 
