@@ -10,7 +10,7 @@ LOCKED := --quiet --upgrade --universal --python-version 3.11 --generate-hashes 
 # Tests run in so many processes at once, a file at a time.
 PROCESSES ?= 2
 
-.PHONY: run headless test coverage lint bench build clean load size faults fuzz mutations lock audit sbom release
+.PHONY: run headless test coverage texts lint bench build clean load size faults fuzz mutations lock audit sbom release
 
 run: $(BUNDLE)  ## a sample organisation on this machine, and what to open
 	$(BIN)/ballot demo
@@ -31,6 +31,9 @@ coverage: $(BUNDLE) $(TOOLS)
 lint: $(TOOLS)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+texts: $(INSTALLED)  ## brings the catalogues of other languages up to date with the sources
+	$(BIN)/python -m ballot.language
 
 bench: $(BUNDLE) $(TOOLS)  ## speed, beside Belenios's own tool
 	$(BIN)/python -m bench

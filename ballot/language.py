@@ -117,14 +117,12 @@ def update(language: str, template: Catalog) -> None:
 def main() -> int:
     """Bring every PO file up to date, and say what waits for translation."""
     template = extract(Path(__file__).parents[1])
-    waiting = 0
     for language in LANGUAGES:
         if language != ENGLISH:
             update(language, template)
             empty = [message for message in read_catalogue(language) if message.id and not all([message.string].pop() or [""])]
-            waiting += len(empty)
             print(f"{LANGUAGES[language]}: {len(empty)} texts wait for their translation")  # noqa: T201 - a command speaks to its caller
-    return int(waiting > 0)
+    return 0
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import string
@@ -191,6 +192,13 @@ def test_the_browser_speaks_welsh() -> None:
         {"id": "x", "lang": "en-GB"},
         "Dechrau",
     ]
+
+
+def test_the_words_that_come_with_the_page_are_few() -> None:
+    """All languages travel with the page, so that nobody learns which one a member reads."""
+    words = json.dumps(catalogue()).encode()
+    assert len(words) <= 20_000 * len(LANGUAGES)
+    assert len(gzip.compress(words)) <= 5_000 * len(LANGUAGES)
 
 
 # --- easy to read --------------------------------------------------------------------------------------------------
