@@ -12,8 +12,8 @@ from markupsafe import Markup
 
 from ballot.services.turnout import Days, Turnout
 
-WIDTH, HEIGHT = 420, 220
-LEFT, RIGHT, TOP, BOTTOM = 44, 12, 16, 30
+WIDTH, HEIGHT = 420, 240
+LEFT, RIGHT, TOP, BOTTOM = 56, 12, 18, 34
 
 
 def line(turnout: Turnout) -> Markup:
@@ -29,7 +29,7 @@ def line(turnout: Turnout) -> Markup:
         return round(TOP + up * (1 - votes / highest), 1)
 
     points = [(x(0), y(0)), *((x((part.last - turnout.opens).days + 1), y(part.total)) for part in turnout.days)]
-    size = f'viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" font-family="sans-serif" font-size="11"'
+    size = f'viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" font-family="sans-serif" font-size="15"'
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-labelledby="turnout-title">',
         f'<title id="turnout-title">{escape(sentence(turnout))}</title>',
@@ -37,11 +37,11 @@ def line(turnout: Turnout) -> Markup:
     for votes in range(0, highest + 1, _step(highest)):
         at = y(votes)
         parts.append(f'<path d="M{LEFT} {at}H{WIDTH - RIGHT}" stroke="#cfd4d8" stroke-width="1"/>')
-        parts.append(f'<text x="{LEFT - 6}" y="{at + 4}" text-anchor="end">{votes:,}</text>')
+        parts.append(f'<text x="{LEFT - 6}" y="{at + 5}" text-anchor="end">{votes:,}</text>')
     if turnout.quorum:
         at = y(turnout.quorum)
         parts.append(f'<path d="M{LEFT} {at}H{WIDTH - RIGHT}" stroke="#8a4b00" stroke-width="2" stroke-dasharray="7 5"/>')
-        above = at - 5 if at > TOP + 12 else at + 13
+        above = at - 6 if at > TOP + 16 else at + 17
         parts.append(f'<text x="{WIDTH - RIGHT}" y="{above}" text-anchor="end" fill="#8a4b00">Quorum {turnout.quorum:,}</text>')
     parts.append(
         f'<path d="M{" L".join(f"{a} {b}" for a, b in points)}" fill="none" stroke="#17594a" stroke-width="3" stroke-linejoin="round"/>'

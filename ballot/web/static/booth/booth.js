@@ -7,7 +7,7 @@
 // box has answered.
 
 import { emptyAnswer, toIntegers } from "./answers.js";
-import { parseHalf, parseLink } from "./link.js";
+import { meetingOf, parseHalf, parseLink } from "./link.js";
 import { announce, h, notice, p } from "./page.js";
 import { lookUp, matches } from "./receipt.js";
 import { startSealer } from "./sealer.js";
@@ -172,7 +172,11 @@ const isOpen = ({ state: name, closes }) => name === "open" && now() < Date.pars
 
 // --- the typed code -----------------------------------------------------------------------------------------------
 
-const codeScreen = (how = {}) => screens.code(typed, how);
+function codeScreen(how = {}) {
+  const known = state.half && typed.querySelector(`input[type="radio"][value="${CSS.escape(meetingOf(state.half))}"]`);
+  if (known) known.checked = true; // the link says which meeting; only its code is missing
+  return screens.code(typed, how);
+}
 
 async function enterCode() {
   const wrong = (field, why) => draw(() => codeScreen({ wrong: [{ field, text: texts.link[why] }] }));
