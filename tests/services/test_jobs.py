@@ -17,11 +17,14 @@ from ballot.config import Config
 from ballot.errors import PreconditionError
 from ballot.models import BoardEvent, ElectionState, Job, Outbox, Submission
 from ballot.services import jobs, journal, lifecycle, tally
+from ballot.services.clock import SystemClock
 from ballot.services.jobs import Kind, State, Tools
 from ballot.services.keys import Keys
 from ballot.services.mail import Mailer
+from tests.browser.hall import Hall, draft
 from tests.services.world import CLOSES, COMMITTEE, MOTION, OFFICER, World
 from tests.support.need import ROOT
+from tests.support.site import Site
 
 
 @pytest.fixture
@@ -202,3 +205,25 @@ def test_what_a_key_holder_sends_is_kept_until_the_worker_has_checked_it(
     assert {1, 3} == set(tally.steps(world.database, uuid).opened)
     with world.database.read() as session:
         assert [] == session.exec(select(Submission)).all()
+
+
+@pytest.mark.slow
+def test_the_running_site_does_by_itself_what_waits(site: Site, all_is_large: None) -> None:
+    hall = Hall(site)
+    meeting = hall.meeting(draft("Motions", MOTION))
+    clock = SystemClock()
+    tools = Tools(hall.config, hall.database, hall.keys, hall.mailer, clock)
+    assert not jobs.do(meeting.uuids[0], Kind.LOCK, OFFICER, None, tools)
+    deadline = time.monotonic() + 150
+    while jobs.waiting(hall.database, clock) or newest(hall, meeting.uuids[0]).active is not None:
+        assert time.monotonic() < deadline, site.log.read_text(errors="replace")[-2000:]
+        time.sleep(0.2)
+    assert ("done", "") == (newest(hall, meeting.uuids[0]).state, newest(hall, meeting.uuids[0]).error)
+    hall.database.dispose()
+
+
+def newest(hall: Hall, uuid: str) -> Job:
+    with hall.database.read() as session:
+        job = jobs.newest(session, uuid)
+    assert job is not None
+    return job
