@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, and_, func, or_, select, text
 from sqlmodel import Session, col
 
 from ballot.config import Config
@@ -58,6 +58,7 @@ def sweep(database: Database, election_uuid: str) -> tuple[int, str]:
 
     Raises: NotFoundError; BoardDamagedError: something was changed; the sentence says what, and `.height` where.
     """
+    _file(database)
     with database.read() as session:
         head = board.head_of(session, election_uuid)
         wanted, identity, size, timestamp = head.height, head.hash, head.size, head.timestamp
@@ -80,6 +81,16 @@ def sweep(database: Database, election_uuid: str) -> tuple[int, str]:
         _companions(session, election_uuid, acts)
         _roll(session, election.meeting_id, acts)
     return wanted, identity
+
+
+def _file(database: Database) -> None:
+    """SQLite's file is sound: its indexes say what its tables say. PostgreSQL keeps checksums of its own, where they are on."""
+    if not database.is_sqlite:
+        return
+    with database.read_connection() as connection:
+        told = connection.execute(text("PRAGMA integrity_check(1)")).scalar_one()
+    if told != "ok":
+        raise BoardDamagedError(f"The database's file is damaged: {' '.join(str(told).split())[:200]}.", height=0)
 
 
 def _casts(connection: Connection, uuid: str, last: int) -> None:
@@ -131,6 +142,13 @@ def _credentials(session: Session, election: Election, setup: list[bytes]) -> No
     stored = session.execute(select(col(Electorate.credential)).where(col(Electorate.election_uuid) == election.uuid)).scalars()
     if sorted(stored) != sorted(PublicCredentials.parse(listed).entries):
         raise BoardDamagedError("The members' credentials in the database are not those of the public list.", height=0)
+    strangers = (
+        select(_electorate.c.handle)
+        .outerjoin(_entry, and_(_entry.c.handle == _electorate.c.handle, _entry.c.meeting_id == election.meeting_id))
+        .where(_electorate.c.election_uuid == election.uuid, _entry.c.handle.is_(None))
+    )
+    if session.execute(strangers.limit(1)).first() is not None:
+        raise BoardDamagedError("A credential in the database belongs to nobody on the roll.", height=0)
 
 
 def _companions(session: Session, uuid: str, acts: list[Entry]) -> None:

@@ -43,6 +43,7 @@ class Place:
     folder: Path
     stack: ExitStack
     seed: int = 2026
+    patience: float = 1.0  # on a machine that runs other tests meanwhile, limits of time are this much wider
     server: Callable[[], PostgreSQL] | None = None  # the shared one; faults that kill it start their own
 
     def url(self, name: str = "ballot") -> str:
@@ -90,8 +91,10 @@ class Fault:
 
 
 @contextmanager
-def place(kind: str, folder: Path, *, seed: int = 2026, server: Callable[[], PostgreSQL] | None = None) -> Iterator[Place]:
+def place(
+    kind: str, folder: Path, *, seed: int = 2026, patience: float = 1.0, server: Callable[[], PostgreSQL] | None = None
+) -> Iterator[Place]:
     """A place that is cleared away afterwards."""
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        yield Place(kind, folder, stack, seed, server)
+        yield Place(kind, folder, stack, seed, patience, server)

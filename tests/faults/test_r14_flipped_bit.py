@@ -177,7 +177,7 @@ def _file(found: Found, full: Full, path: Path, folder: Path, rounds: int, luck:
 
 
 def _covered() -> set[str]:
-    return {f"{table(model).name}.{column}" for model, columns in COVERED.items() for column in columns}
+    return {"the file itself.is"} | {f"{table(model).name}.{column}" for model, columns in COVERED.items() for column in columns}
 
 
 def _contents(path: Path) -> dict[str, list[Any]]:
@@ -186,6 +186,8 @@ def _contents(path: Path) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {}
     try:
         with database.read_connection() as connection:
+            sound = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one()
+            found["the file itself"] = [{"is": sound}]
             for name in SQLModel.metadata.tables:
                 quoted = f'SELECT * FROM "{name}" NOT INDEXED'  # noqa: S608 - our own tables
                 found[name] = sorted((dict(row._mapping) for row in connection.exec_driver_sql(quoted)), key=repr)

@@ -169,6 +169,7 @@ FLIPS = [
     flip(Election, "opens_at"),
     flip(Election, "closes_at"),
     flip(Electorate, "credential"),
+    flip(Electorate, "handle"),
     flip(JournalEntry, "content", height=3),
     flip(JournalHead, "height"),
     flip(RollEntry, "name"),
