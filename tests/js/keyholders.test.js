@@ -8,7 +8,7 @@ import { G, modQ, ONE, parsePoint, pointText, power, Q } from "../../ballot/web/
 import { checkCompanion, checkPartialDecryption, genCompanion, genPartialDecryption } from "../../ballot/web/static/verify/decryption.js";
 import { fileName, openKey, sealKey, whoseKey } from "../../ballot/web/static/trustee/keyfile.js";
 import { publicKey, read, signedMsg, write } from "../../ballot/web/static/verify/messages.js";
-import { Membership, powerProduct } from "../../ballot/web/static/verify/points.js";
+import { jointPower, Membership, powerProduct } from "../../ballot/web/static/verify/points.js";
 import { readCompanion, readShare, readShuffle, readTally } from "../../ballot/web/static/verify/reading.js";
 import { checkShuffle, shuffleTally } from "../../ballot/web/static/verify/shuffle.js";
 import {
@@ -109,10 +109,12 @@ function parsePointUnchecked(littleEndian) {
 }
 
 test("a product of powers is the product of the powers", () => {
-  for (const n of [0, 2, 9]) {
+  for (const n of [0, 1, 2, 9]) {
     const points = Array.from({ length: n }, (_, i) => power(G, BigInt(i + 2)));
     const exponents = points.map((_, i) => Q - BigInt(i * i));
     const expected = points.reduce((total, _, i) => modQ(total + BigInt(i + 2) * exponents[i]), 0n);
-    assert.ok(powerProduct(points, exponents).equals(expected === 0n ? ONE : power(G, expected)));
+    const product = expected === 0n ? ONE : power(G, expected);
+    assert.ok(powerProduct(points, exponents).equals(product));
+    assert.ok(jointPower(points, exponents).equals(product));
   }
 });

@@ -4,7 +4,7 @@
 import { G, modQ, ONE, pointText } from "../booth/group.js";
 import { compactHash, hashToScalar } from "../booth/hash.js";
 import { InvalidBallotError, InvalidProofError } from "./errors.js";
-import { publicPower } from "./points.js";
+import { jointPower, normalised, publicPower } from "./points.js";
 import { exponentHolds } from "./proving.js";
 
 const small = [ONE];
@@ -22,12 +22,12 @@ function checkDisjunction(statement, y, branches, proofs) {
   const commitments = branches.flatMap(({ alpha, beta }, i) => {
     const { challenge, response } = proofs[i];
     return [
-      publicPower(G, response).add(publicPower(alpha, challenge)),
-      publicPower(y, response).add(publicPower(beta, challenge)),
+      publicPower(G, response).add(jointPower([alpha], [challenge])),
+      publicPower(y, response).add(jointPower([beta], [challenge])),
     ];
   });
   const total = proofs.reduce((sum, { challenge }) => modQ(sum + challenge), 0n);
-  if (hashToScalar(`${statement}|${commitments.map(pointText).join(",")}`) !== total) {
+  if (hashToScalar(`${statement}|${normalised(commitments).map(pointText).join(",")}`) !== total) {
     throw new InvalidProofError("the proof of a permitted value does not hold");
   }
 }

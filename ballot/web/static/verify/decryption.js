@@ -1,9 +1,9 @@
 // Partial decryptions (v1 4.20) and companion proofs (ballot/protocol/companion.py), made and checked.
 
-import { G, modQ, pointText, power } from "../booth/group.js";
+import { G, modQ, pointText, power, prepare } from "../booth/group.js";
 import { hashToScalar, sha256Hex } from "../booth/hash.js";
 import { check, proofJson, write } from "./messages.js";
-import { publicPower } from "./points.js";
+import { jointPower, normalised, publicPower } from "./points.js";
 import { VerificationError } from "./errors.js";
 
 const TAG = "ballot-companion-decryption:1";
@@ -72,21 +72,27 @@ export function genCompanion(election, rows, privateKey, factors, decryptionText
   });
 }
 
+const WORTH_A_TABLE = 30; // powers of one key
+
+/** A key-holder's key, whose powers are cheap where there are many ciphertexts. */
+const ready = (publicKey, rows) => (rows.reduce((total, row) => total + row.length, 0) > WORTH_A_TABLE ? prepare(publicKey) : publicKey);
+
 function proofHolds(statement, publicKey, alpha, factor, { challenge, response }) {
   const commitments = [
     publicPower(G, response).add(publicPower(publicKey, challenge)),
-    publicPower(alpha, response).add(publicPower(factor, challenge)),
+    jointPower([alpha, factor], [response, challenge]),
   ];
-  return hashToScalar(`${statement}|${commitments.map(pointText).join(",")}`) === challenge;
+  return hashToScalar(`${statement}|${normalised(commitments).map(pointText).join(",")}`) === challenge;
 }
 
 /** Check a parsed share against the key published at set-up, as far as v1's proofs can tell. */
 export function checkPartialDecryption(fingerprint, rows, publicKey, share, owner, progress = () => {}) {
   check(sameShape(rows, share.factors) && sameShape(rows, share.proofs), "a partial decryption does not have the shape of the encrypted tally");
   const statement = `decrypt|${fingerprint}|${pointText(publicKey)}`;
+  const key = ready(publicKey, rows);
   for (const [question, index, { alpha }] of places(rows)) {
     progress(1);
-    if (!proofHolds(statement, publicKey, alpha, share.factors[question][index], share.proofs[question][index])) {
+    if (!proofHolds(statement, key, alpha, share.factors[question][index], share.proofs[question][index])) {
       throw new VerificationError(`a decryption proof of key-holder ${owner} does not hold (question ${question + 1}, ciphertext ${index + 1})`, `trustee ${owner}`);
     }
   }
@@ -99,10 +105,11 @@ export function checkCompanion(election, rows, publicKey, share, shareHash, comp
   check(companion.owner === owner && companion.partial_decryption === shareHash, "companion proofs belong to another partial decryption");
   check(sameShape(rows, companion.proofs), "companion proofs do not have the shape of the encrypted tally");
   const keyText = pointText(publicKey);
+  const key = ready(publicKey, rows);
   for (const [question, index, { alpha, text }] of places(rows)) {
     progress(1);
     const statement = companionStatement(election.fingerprint, owner, question, index, keyText, text, share.factorTexts[question][index]);
-    if (!proofHolds(statement, publicKey, alpha, share.factors[question][index], companion.proofs[question][index])) {
+    if (!proofHolds(statement, key, alpha, share.factors[question][index], companion.proofs[question][index])) {
       throw new VerificationError(`a companion proof of key-holder ${owner} does not hold (question ${question + 1}, ciphertext ${index + 1})`, `trustee ${owner}`);
     }
   }

@@ -2,7 +2,7 @@
 
 import { G, modQ, pointText, power } from "../booth/group.js";
 import { hashToScalar } from "../booth/hash.js";
-import { publicPower } from "./points.js";
+import { jointPower, publicPower } from "./points.js";
 
 export const fiatShamir = (statement, ...points) => hashToScalar(`${statement}|${points.map(pointText).join(",")}`);
 
@@ -14,5 +14,5 @@ export function proveExponent(statement, x, rng) {
 }
 
 export function exponentHolds(statement, publicElement, { challenge, response }) {
-  return fiatShamir(statement, publicPower(G, response).add(publicPower(publicElement, challenge))) === challenge;
+  return fiatShamir(statement, publicPower(G, response).add(jointPower([publicElement], [challenge]))) === challenge;
 }
