@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import multiprocessing.synchronize
 import stat
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -17,6 +18,7 @@ from sqlmodel import SQLModel
 
 from ballot.errors import ConfigurationError, UnavailableError
 from ballot.models import Meeting
+from ballot.services import database as database_module
 from ballot.services.database import Database
 
 
@@ -90,6 +92,33 @@ def test_a_postgresql_that_does_not_flush_is_refused(postgresql_url: str) -> Non
     database.dispose()
     with pytest.raises(ConfigurationError, match="synchronous_commit=off"):
         database.migrate()
+    database.dispose()
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("setting", ["fsync", "full_page_writes"])
+def test_a_postgresql_server_that_can_lose_a_commit_is_refused(postgresql_url: str, setting: str) -> None:
+    database = Database(postgresql_url)
+    database.migrate()
+
+    def say(statement: str) -> None:
+        with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql(statement)
+            connection.exec_driver_sql("SELECT pg_reload_conf()")
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            with database.engine.connect() as connection:
+                if connection.exec_driver_sql(f"SHOW {setting}").scalar_one() == ("off" if "off" in statement else "on"):
+                    return
+        raise TimeoutError(statement)
+
+    say(f"ALTER SYSTEM SET {setting} = off")
+    try:
+        with pytest.raises(ConfigurationError, match=f"{setting}=off: turn it on"):
+            database.check_durable()
+    finally:
+        say(f"ALTER SYSTEM RESET {setting}")
+    database.check_durable()
     database.dispose()
 
 
@@ -170,4 +199,35 @@ def test_a_deleted_row_is_overwritten_in_the_file(tmp_path: Path) -> None:
     assert any(canary.encode() in file.read_bytes() for file in files)
     database.overwrite_deleted()
     assert not any(canary.encode() in file.read_bytes() for file in files)
+    database.dispose()
+
+
+@pytest.mark.postgresql
+def test_a_connection_that_the_server_ended_while_it_lay_idle_is_replaced(postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = Database(postgresql_url)
+    with database.read_connection() as connection:
+        mine = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+    other = Database(postgresql_url)
+    with other.write_connection() as connection:
+        assert connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": mine}).scalar_one()
+    other.dispose()
+    monkeypatch.setattr(database_module, "_IDLE_SECONDS", 0.0)
+    with database.read_connection() as connection:
+        assert mine != connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+    database.dispose()
+
+
+@pytest.mark.postgresql
+def test_a_connection_that_ended_between_two_uses_is_told_once(postgresql_url: str) -> None:
+    database = Database(postgresql_url)
+    with database.read_connection() as connection:
+        mine = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+    other = Database(postgresql_url)
+    with other.write_connection() as connection:
+        assert connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": mine}).scalar_one()
+    other.dispose()
+    with pytest.raises(UnavailableError), database.read_connection() as connection:
+        connection.execute(text("SELECT 1"))
+    with database.read_connection() as connection:
+        assert 1 == connection.execute(text("SELECT 1")).scalar_one()
     database.dispose()
