@@ -62,7 +62,7 @@ def table(rows: list[dict[str, Any]], known: dict[str, Fault]) -> str:
         counts = f"{row['rounds']:>7,} {len(row['violations']):>10} {row['minutes']:>7}"
         lines.append(f"{row['fault']:4} {row['on']:10} {counts}  {fault.what} → {fault.goal}")
         lines.append(f"{'':43}{figures}")
-        lines += [f"{'':43}FOUND: {sentence[:400]}" for sentence in row["violations"][:10]]
+        lines += [f"{'':43}FOUND: {sentence[-400:]}" for sentence in row["violations"][:10]]
     return "\n".join(lines)
 
 
