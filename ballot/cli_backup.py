@@ -20,7 +20,6 @@ from ballot.services.backups import STAMP, remembered
 from ballot.services.clock import SystemClock, iso
 from ballot.services.database import Database
 from ballot.services.keys import Keys
-from ballot.services.startup import prepare
 
 _LARGEST_PUBLIC = 1 << 30  # bytes of a companion file or a journal
 
@@ -91,7 +90,7 @@ def _backup(args: argparse.Namespace) -> int:
         number = backup.back_up_keys(keys, config.keys, path, lock, now)
         what, part = f"{number} keys", "keys"
     else:
-        database, keys = prepare(config)
+        keys, database = Keys.open(config.keys), Database(config.database_url)  # as they are: a backup changes no table
         try:
             counts = backup.back_up(database, keys, path, lock, now)
         finally:

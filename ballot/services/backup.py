@@ -298,10 +298,14 @@ def back_up(database: Database, keys: Keys, path: Path, lock: Lock, now: datetim
 
     Raises: UnusableInputError: the file exists or cannot be written; UnavailableError.
     """
+    if database.is_sqlite and not Path(str(database.engine.url.database)).exists():
+        raise UnusableInputError("There is nothing to back up: there is no database (`ballot init` makes one).")
     about, key = lock.lock()
     counts: dict[str, int] = {}
     with translated(), database.engine.connect() as plain:
         connection = plain if database.is_sqlite else plain.execution_options(isolation_level="REPEATABLE READ")
+        if not inspect(connection).has_table("alembic_version"):
+            raise UnusableInputError("There is nothing to back up: this database has no tables (`ballot init` makes them).")
         schema = str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one())
         head = Head("database", now, VERSION, schema, site_mark(keys), about)
         with _private(path) as file:

@@ -350,6 +350,10 @@ def test_the_commands_make_check_and_rotate_backups(
     words.write_text("four unrelated words here\n")
     assert 0 == main(["backup", str(tmp_path / "mine.key"), "--make-key", "--passphrase-file", str(words)])
     public = capsys.readouterr().out.strip().splitlines()[-1]
+    assert 2 == main(["backup", str(tmp_path / "nothing"), "--to", public])
+    assert "ballot init" in capsys.readouterr().err
+    assert not (tmp_path / "nothing").exists()
+    assert 0 == main(["init"])
     (tmp_path / "out").mkdir()
     moments = [NOW + timedelta(days=day) for day in range(3)]
     monkeypatch.setattr("ballot.cli_backup.SystemClock", lambda: FixedClock(moments.pop(0)))
