@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from selenium.webdriver.common.keys import Keys
 
 from tests.browser.hall import COMMITTEE, DELEGATES, MOTION, Hall, Meeting, draft
 from tests.browser.voter import Voter
+from tests.support.site import Site
 
 pytestmark = pytest.mark.browser
 
@@ -189,3 +192,22 @@ def test_nothing_moves(meeting: Meeting, voter: Voter) -> None:
     )
     assert [] == moving
     assert "auto" == voter.driver.execute_script("return getComputedStyle(document.documentElement).scrollBehavior")
+
+
+def test_a_logo_and_a_pale_colour_can_be_seen(new_site: Callable[..., Site], voter: Voter, tmp_path: Path) -> None:
+    """In both schemes: the pictures are looked at by axe-core too."""
+    logo = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 40"><circle cx="20" cy="20" r="20" fill="#7b1e3a"/></svg>'
+    (tmp_path / "logo.svg").write_text(logo)
+    site = new_site(BALLOT_LOGO=str(tmp_path / "logo.svg"), BALLOT_COLOUR="#ffd700", BALLOT_ORGANISATION="Northern Assembly")
+    hall = Hall(site)
+    try:
+        voter.open(hall.meeting(draft("Motions", MOTION), name="Spring meeting").lock_and_open().members[0].link)
+        voter.wait_for_heading("Vote at the Spring meeting")
+        assert voter.driver.execute_script("const logo = document.querySelector('.logo'); return logo.complete && logo.naturalWidth > 0")
+        assert "rgb(23, 89, 74)" != voter.driver.execute_script(
+            "return getComputedStyle(document.querySelector('main button')).backgroundColor"
+        )
+        voter.picture("1 start with a logo and a colour")
+        assert [] == [line for line in voter.log() if "SEVERE" in line]
+    finally:
+        hall.database.dispose()
