@@ -14,11 +14,12 @@ from sqlalchemy import Connection
 from sqlmodel import Session, col, select
 
 from ballot.config import Config
-from ballot.models import Election, ElectionState, Electorate, Meeting, Outbox, RollEntry, Trustee
-from ballot.services import board, lifecycle, mail, registrar, tokens
+from ballot.models import Approval, Election, ElectionState, Electorate, Meeting, Officer, Outbox, RollEntry, Trustee
+from ballot.services import approvals, board, lifecycle, mail, registrar, tokens
 from ballot.services.database import Database
 from ballot.services.keys import Keys
 from ballot.services.mail import Mailer
+from ballot.services.rights import RIGHTS
 from ballot.services.trustees import ASKED_AGAIN, is_asked_again
 
 _AGAIN: Final = "again"
@@ -117,6 +118,34 @@ def ask_key_holders_again(database: Database, config: Config, keys: Keys, mailer
             trustee = session.get_one(Trustee, place)
             send_trustee_link(session, config, keys, mailer, trustee, _SHOW_AGAIN, now, once=_AGAIN)
     return len(due)
+
+
+def ask_second_person(session: Session, config: Config, mailer: Mailer, approval_id: str, *, act: str, about: str, now: datetime) -> int:
+    """Every other officer who may agree to this act is asked by mail, once; how many. `act` and `about` are its words on the screen."""
+    approval = session.get_one(Approval, approval_id)
+    asked_by = session.get(Officer, approval.asked_by)
+    right = approvals.right_for(approvals.Need(approval.act))
+    meeting = session.get_one(Meeting, approval.meeting_id)
+    others = [
+        officer
+        for officer in session.exec(select(Officer).where(col(Officer.active))).all()
+        if officer.id != approval.asked_by and any(right in RIGHTS.get(role, frozenset()) for role in officer.roles)
+    ]
+    for officer in others:
+        letter = mail.second_person(
+            meeting_id=meeting.id,
+            approval=approval.id,
+            officer=officer.id,
+            name=officer.name,
+            address=officer.email,
+            asked_by=asked_by.name if asked_by else "Another officer",
+            act=act,
+            about=about,
+            meeting=meeting.name,
+            link=f"{config.public_url}/officer/approvals/{approval.id}",
+        )
+        mailer.put(session, letter, now)
+    return len(others)
 
 
 def electorates(session: Session, elections: Sequence[Election], handles: Sequence[str]) -> dict[str, frozenset[str]]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
@@ -22,44 +22,33 @@ from sqlmodel import Session, col, select
 from ballot.config import Config
 from ballot.errors import MalformedError, NotFoundError, PreconditionError
 from ballot.models import (
-    Approval,
     Cast,
     Election,
     ElectionState,
     Electorate,
     Mailing,
-    MailSender,
     MailText,
     Meeting,
     Officer,
     Outbox,
     RollEntry,
 )
-from ballot.services import approvals, invitations, lifecycle, mail, roll, tally
+from ballot.services import invitations, lifecycle, mail, roll, tally
 from ballot.services.clock import Clock, spoken
 from ballot.services.database import Database
+from ballot.services.deliveries import counts, is_lost, latest, problems
 from ballot.services.identifiers import new_id
 from ballot.services.journal import CLOCK, Act, Actor, append
 from ballot.services.keys import Keys
 from ballot.services.mail import Mailer, State
-from ballot.services.rights import RIGHTS, Move, require
+from ballot.services.rights import Move, require
+from ballot.services.wording import MOVE, Kind, closed, pages, words_of
 
-NEVER: Final = datetime(2000, 1, 1, tzinfo=UTC)
 BATCH: Final = 250  # members looked at in one transaction, and letters queued at most
 MOST_FIRST: Final = 10
 MOST_REMINDERS: Final = 3
 REMINDER_PAUSE: Final = timedelta(hours=20)
-ALIVE: Final = timedelta(minutes=2)  # a sender not seen for longer is not at work
 _BRAKE_FROM: Final = 10  # mails of one batch that have left, before their fate says anything
-_IN_VAIN: Final = (State.FAILED, State.BOUNCED, State.UNKNOWN)
-
-
-class Kind(StrEnum):
-    """What a mailing is about."""
-
-    INVITATION = "invitation"
-    REMINDER = "reminder"
-    RESULT = "result"
 
 
 class Stage(StrEnum):
@@ -71,85 +60,6 @@ class Stage(StrEnum):
 
 
 _ACT: Final = {Kind.INVITATION: Act.LINKS_SENT, Kind.REMINDER: Act.REMINDER_SENT, Kind.RESULT: Act.RESULT_MAILED}
-_MOVE: Final = {Kind.INVITATION: Move.OPEN, Kind.REMINDER: Move.OPEN, Kind.RESULT: Move.PUBLISH}
-
-
-# --- the officers' own words --------------------------------------------------------------------------------------
-
-
-def words_of(session: Session, meeting_id: str, kind: Kind) -> MailText:
-    """What an officer wrote for this kind of mail; empty where nobody did."""
-    found = session.get(MailText, (meeting_id, str(kind)))
-    return found or MailText(meeting_id=meeting_id, kind=str(kind), changed_at=NEVER)
-
-
-def write_words(
-    session: Session, config: Config, meeting_id: str, kind: Kind, *, subject: str, introduction: str, actor: Actor, now: datetime
-) -> MailText:
-    """These words stand in every mail of this kind that is queued from now on.
-
-    Raises: NotAllowedError; MalformedError: too long, or they hold what a member could take for the voting link.
-    """
-    require(actor, _MOVE[kind])
-    text = MailText(
-        meeting_id=meeting_id,
-        kind=str(kind),
-        subject=mail.checked_subject(subject),
-        introduction=mail.checked_introduction(introduction, config.public_url),
-        changed_at=now,
-    )
-    return session.merge(text)
-
-
-def specimen(session: Session, config: Config, meeting_id: str, kind: Kind, name: str, now: datetime, text: MailText) -> mail.Letter:
-    """The letter as a member would get it, with these words, and with a link and a code that open nothing."""
-    meeting = session.get_one(Meeting, meeting_id)
-    elections = [e for e in lifecycle.elections_of(session, meeting_id) if e.state is not ElectionState.VOID]
-    if kind is Kind.RESULT:
-        shown = [
-            mail.Decided(e.name, _closed(e), ("Here stands the result, in a sentence.",), *_pages(config, e.uuid), _mark(e), e.practice)
-            for e in elections
-        ] or [mail.Decided("Name of the ballot", spoken(now), ("Here stands the result, in a sentence.",), *_pages(config, "…"), "…")]
-        return mail.result(
-            meeting_id=meeting_id,
-            meeting=meeting.name,
-            number=0,
-            handle="",
-            name=name,
-            address="member@example.org",
-            results=shown,
-            introduction=text.introduction,
-            subject=text.subject,
-        )
-    return mail.invitation(
-        meeting_id=meeting_id,
-        meeting=meeting.name,
-        handle="",
-        generation=0,
-        name=name,
-        address="member@example.org",
-        link=f"{config.public_url}/vote#each-member-has-a-link-of-their-own-here",
-        code=None if meeting.split_trust else "XXXXX-XXXXXX-XXXXX-XXXXXX",
-        opens=min((e.opens_at for e in elections), default=now),
-        closes=max((e.closes_at for e in elections), default=now),
-        elections=[mail.Asked(e.name, _mark(e)) for e in elections] or [mail.Asked("Name of the ballot", "…")],
-        introduction=text.introduction,
-        subject=text.subject,
-        practice=bool(elections) and all(e.practice for e in elections),
-        reminder=int(kind is Kind.REMINDER),
-    )
-
-
-def _mark(election: Election) -> str:
-    return election.fingerprint or "made when the ballot is locked"
-
-
-def _closed(election: Election) -> str:
-    return spoken(election.closed_at or election.closes_at)
-
-
-def _pages(config: Config, uuid: str) -> tuple[str, str]:
-    return f"{config.public_url}/e/{uuid}/result", f"{config.public_url}/e/{uuid}/check"
 
 
 # --- beginning, pausing, going on ---------------------------------------------------------------------------------
@@ -204,7 +114,7 @@ def under_way(mailing: Mailing) -> bool:
 def everybody(session: Session, mailing_id: str, actor: Actor, now: datetime) -> Mailing:
     """After the first few, all others. Asked for again, nothing changes. Raises: NotAllowedError, NotFoundError."""
     mailing = mailing_of(session, mailing_id)
-    require(actor, _MOVE[Kind(mailing.kind)])
+    require(actor, MOVE[Kind(mailing.kind)])
     if mailing.stage == Stage.FIRST:
         mailing.stage = Stage.ALL
         session.add(mailing)
@@ -257,7 +167,7 @@ def pause(session: Session, mailing_id: str, actor: Actor, now: datetime, why: s
     """Nothing more of it leaves; a mail that is just being handed over does. Raises: NotAllowedError, NotFoundError."""
     mailing = mailing_of(session, mailing_id)
     if actor != CLOCK:
-        require(actor, _MOVE[Kind(mailing.kind)])
+        require(actor, MOVE[Kind(mailing.kind)])
     if mailing.paused_at is None:
         mailing.paused_at, mailing.paused_why = now, why
         session.add(mailing)
@@ -270,7 +180,7 @@ def pause(session: Session, mailing_id: str, actor: Actor, now: datetime, why: s
 def resume(session: Session, mailing_id: str, actor: Actor, now: datetime) -> Mailing:
     """It goes on where it stopped. Raises: NotAllowedError, NotFoundError."""
     mailing = mailing_of(session, mailing_id)
-    require(actor, _MOVE[Kind(mailing.kind)])
+    require(actor, MOVE[Kind(mailing.kind)])
     if mailing.paused_at is not None:
         mailing.paused_at, mailing.paused_why = None, ""
         mailing.seen_settled, mailing.seen_failed = _settled(counts(session, mailing.id))
@@ -412,7 +322,7 @@ def unmailed_results(session: Session, meeting_id: str) -> list[Election]:
 
 def _decided(database: Database, config: Config, election: Election) -> dict[str, Any]:
     """One election's outcome in words, as every copy of the mail tells it."""
-    result_url, check_url = _pages(config, election.uuid)
+    result_url, check_url = pages(config, election.uuid)
     if election.state is ElectionState.VOID:
         verdict = [f"This ballot was declared void. {election.void_reason}"]
         result_url = f"{config.public_url}/e/{election.uuid}"
@@ -420,7 +330,8 @@ def _decided(database: Database, config: Config, election: Election) -> dict[str
         outcome = tally.outcome(database, election.uuid)
         several = len(outcome.questions) > 1
         verdict = [
-            (f"{question.question.question.splitlines()[0]}: " if several else "") + (question.verdict or "The figures stand on the result page.")
+            (f"{question.question.question.splitlines()[0]}: " if several else "")
+            + (question.verdict or "The figures stand on the result page.")
             for question in outcome.questions
         ]
         if not any("Turnout" in sentence for sentence in verdict):  # a motion's verdict tells it
@@ -430,7 +341,7 @@ def _decided(database: Database, config: Config, election: Election) -> dict[str
         "uuid": election.uuid,
         "electorate": str(election.config.get("electorate", "")),
         "name": election.name,
-        "closed": _closed(election),
+        "closed": closed(election),
         "verdict": verdict,
         "result_url": result_url,
         "check_url": check_url,
@@ -582,7 +493,7 @@ def _letters(
     papers_of = invitations.electorates(session, elections, handles)
     if kind is Kind.REMINDER:
         _, wanted = _still_to_vote(session, [e.uuid for e in elections if e.state is ElectionState.OPEN and e.closes_at > now], handles)
-        wanted -= {str(row.handle) for row in _latest(earlier) if _lost(row)}
+        wanted -= {str(row.handle) for row in latest(earlier) if is_lost(row)}
     else:
         wanted = set(papers_of)
     letters = []
@@ -605,110 +516,7 @@ def _letters(
     return letters
 
 
-# --- how it goes --------------------------------------------------------------------------------------------------
-
-
-def counts(session: Session, mailing_id: str) -> dict[State, int]:
-    """How many mails of a mailing stand where; every state is present."""
-    rows = session.exec(select(Outbox.state, func.count()).where(Outbox.mailing_id == mailing_id).group_by(Outbox.state)).all()
-    found = {State(state): number for state, number in rows}
-    return {state: found.get(state, 0) for state in State}
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A member whose newest mail did not arrive, or may not have."""
-
-    entry: RollEntry
-    letter: Outbox
-
-    @property
-    def lost(self) -> bool:
-        """Whether another mail to the same address is in vain."""
-        return _lost(self.letter)
-
-    @property
-    def fault(self) -> mail.Fault:
-        """Why, in words."""
-        return mail.fault_of(self.letter.status, self.letter.detail)
-
-
-def _lost(row: Outbox) -> bool:
-    if row.state == State.BOUNCED:
-        return row.bounce == "hard"
-    return row.state == State.FAILED and row.sealed is not None and mail.is_hard(row.status, row.detail)
-
-
-def _latest(rows: Iterable[Outbox]) -> list[Outbox]:
-    """The newest mail to each member that matters here: their link, as invitation, reminder or sent again."""
-    newest: dict[str, Outbox] = {}
-    for row in rows:
-        if row.kind == "invitation" and row.handle is not None:
-            known = newest.get(row.handle)
-            if known is None or _queued(row) >= _queued(known):
-                newest[row.handle] = row
-    return list(newest.values())
-
-
-def _queued(row: Outbox) -> datetime:
-    return row.queued_at or row.due_at
-
-
-def problems(session: Session, meeting_id: str) -> list[Problem]:
-    """The members whose newest mail with their link failed, bounced, or has an unknown fate, by name."""
-    bad = session.exec(
-        select(Outbox.handle).where(
-            Outbox.meeting_id == meeting_id, Outbox.kind == "invitation", col(Outbox.state).in_(_IN_VAIN), col(Outbox.handle).is_not(None)
-        )
-    ).all()
-    handles = sorted({handle for handle in bad if handle is not None})
-    found = []
-    for start in range(0, len(handles), 500):
-        some = handles[start : start + 500]
-        entries = {e.handle: e for e in session.exec(select(RollEntry).where(col(RollEntry.handle).in_(some), ~col(RollEntry.withdrawn)))}
-        newest = _latest(session.exec(select(Outbox).where(col(Outbox.handle).in_(some))).all())
-        found += [Problem(entries[row.handle], row) for row in newest if row.state in _IN_VAIN and row.handle in entries]
-    return sorted(found, key=lambda problem: (problem.entry.name.casefold(), problem.entry.handle))
-
-
-def reasons(found: Iterable[Problem]) -> dict[str, int]:
-    """How many did not arrive for each reason, without anybody's name: most first."""
-    totals: dict[str, int] = {}
-    for problem in found:
-        words = "not known whether it arrived" if problem.letter.state == State.UNKNOWN else str(problem.fault)
-        totals[words] = totals.get(words, 0) + 1
-    return dict(sorted(totals.items(), key=lambda item: (-item[1], item[0])))
-
-
-@dataclass(frozen=True)
-class Health:
-    """How a meeting's mails with links fare, and whether anything sends them."""
-
-    states: dict[State, int]
-    problems: int
-    oldest_waiting: datetime | None
-    sender_seen: datetime | None
-    trouble: str
-    paused: bool
-    alive: bool
-
-
-def health(session: Session, mailer: Mailer, meeting_id: str, now: datetime) -> Health:
-    """For the officers' pages while voting is open."""
-    oldest = session.exec(select(func.min(Outbox.queued_at)).where(Outbox.state == State.WAITING, Outbox.meeting_id == meeting_id)).one()
-    sender = session.exec(select(MailSender).order_by(col(MailSender.seen_at).desc())).first()
-    return Health(
-        states=mailer.counts(session, meeting_id),
-        problems=len(problems(session, meeting_id)),
-        oldest_waiting=oldest,
-        sender_seen=sender.seen_at if sender else None,
-        trouble=sender.trouble if sender else "",
-        paused=any(m.paused_at is not None and m.stage != Stage.DONE for m in mailings_of(session, meeting_id)),
-        alive=sender is not None and sender.seen_at >= now - ALIVE,
-    )
-
-
-# --- the first few, and the second person -------------------------------------------------------------------------
+# --- the first few ------------------------------------------------------------------------------------------------
 
 
 def committee(session: Session, meeting_id: str) -> list[tuple[Officer, str]]:
@@ -730,31 +538,3 @@ def handles_of(session: Session, meeting_id: str, addresses: Iterable[str]) -> l
             raise MalformedError(f"{address[:80]} is not on the list of this meeting.")
         found.append(entry.handle)
     return found
-
-
-def ask_second_person(session: Session, config: Config, mailer: Mailer, approval_id: str, *, act: str, about: str, now: datetime) -> int:
-    """Every other officer who may agree to this act is asked by mail, once; how many. `act` and `about` are its words on the screen."""
-    approval = session.get_one(Approval, approval_id)
-    asked_by = session.get(Officer, approval.asked_by)
-    right = approvals.right_for(approvals.Need(approval.act))
-    meeting = session.get_one(Meeting, approval.meeting_id)
-    others = [
-        officer
-        for officer in session.exec(select(Officer).where(col(Officer.active))).all()
-        if officer.id != approval.asked_by and any(right in RIGHTS.get(role, frozenset()) for role in officer.roles)
-    ]
-    for officer in others:
-        letter = mail.second_person(
-            meeting_id=meeting.id,
-            approval=approval.id,
-            officer=officer.id,
-            name=officer.name,
-            address=officer.email,
-            asked_by=asked_by.name if asked_by else "Another officer",
-            act=act,
-            about=about,
-            meeting=meeting.name,
-            link=f"{config.public_url}/officer/approvals/{approval.id}",
-        )
-        mailer.put(session, letter, now)
-    return len(others)

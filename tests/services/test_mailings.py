@@ -17,12 +17,13 @@ from sqlmodel import select
 
 from ballot.errors import MalformedError, NotAllowedError, PreconditionError, UnavailableError
 from ballot.models import Mailing, MailSender, Outbox
-from ballot.services import approvals, invitations, journal, lifecycle, mail, mailings, officers, registrar, tally
+from ballot.services import approvals, deliveries, invitations, journal, lifecycle, mail, mailings, officers, registrar, tally, wording
 from ballot.services.approvals import Need
 from ballot.services.journal import Act
 from ballot.services.mail import Action, Mailer, Report, Sender, State
-from ballot.services.mailings import Kind, Stage
+from ballot.services.mailings import Stage
 from ballot.services.registrar import Cause
+from ballot.services.wording import Kind
 from tests.services.test_invitations import letters, opened
 from tests.services.world import MOTION, OFFICER, OPENS, SECRETARY, World
 from tests.support.need import ROOT
@@ -224,7 +225,7 @@ def test_roles_without_the_right_begin_pause_and_go_on_with_nothing(world: World
         lambda session: mailings.everybody(session, mailing, SECRETARY, world.now),
         lambda session: mailings.pause(session, mailing, SECRETARY, world.now),
         lambda session: mailings.resume(session, mailing, SECRETARY, world.now),
-        lambda session: mailings.write_words(
+        lambda session: wording.write_words(
             session, world.config, meeting.id, Kind.REMINDER, subject="", introduction="", actor=SECRETARY, now=world.now
         ),
     ):
@@ -239,7 +240,7 @@ def test_roles_without_the_right_begin_pause_and_go_on_with_nothing(world: World
 
 def write(world: World, meeting_id: str, kind: Kind, introduction: str = "", subject: str = "") -> None:
     with world.database.write() as session:
-        mailings.write_words(
+        wording.write_words(
             session, world.config, meeting_id, kind, subject=subject, introduction=introduction, actor=OFFICER, now=world.now
         )
 
@@ -294,7 +295,7 @@ def test_ordinary_words_and_links_are_welcome(world: World, words: str) -> None:
     meeting = world.meeting(two_people=False)
     write(world, meeting.id, Kind.INVITATION, words)
     with world.database.read() as session:
-        assert words == mailings.words_of(session, meeting.id, Kind.INVITATION).introduction
+        assert words == wording.words_of(session, meeting.id, Kind.INVITATION).introduction
 
 
 @pytest.mark.parametrize("subject", ["a\r\nBcc: all@example.org", "x" * 101, "vote at https://x.example", "TEST of it", "Practice: no"])
@@ -308,8 +309,8 @@ def test_a_test_mail_is_marked_and_opens_nothing(world: World, mailer: Mailer) -
     meeting, _ = opened(world)
     with world.database.read() as session:
         for kind in Kind:
-            words = mailings.words_of(session, meeting.id, kind)
-            letter = mail.test_of(mailings.specimen(session, world.config, meeting.id, kind, "Rosa", world.now, words), "rosa@example.org")
+            words = wording.words_of(session, meeting.id, kind)
+            letter = mail.test_of(wording.specimen(session, world.config, meeting.id, kind, "Rosa", world.now, words), "rosa@example.org")
             text = mailer.written(letter)
             assert text.subject.startswith("TEST: ")
             assert text.plain.startswith("TEST: ")
@@ -496,16 +497,16 @@ def test_health_and_problems_tell_how_it_goes_without_names(world: World, mailer
     meeting, _ = opened(world)
     server = Server(lambda address: address == "member3@example.org")
     with world.database.read() as session:
-        assert not mailings.health(session, mailer, meeting.id, world.now).alive
+        assert not deliveries.health(session, mailer, meeting.id, world.now).alive
     mailings.fill(world.database, world.config, world.keys, mailer, begin(world, meeting.id), world.now)
     with world.database.read() as session:
-        waiting = mailings.health(session, mailer, meeting.id, world.now + timedelta(minutes=5))
+        waiting = deliveries.health(session, mailer, meeting.id, world.now + timedelta(minutes=5))
     assert (world.now, 8) == (waiting.oldest_waiting, waiting.states[State.WAITING])
     Sender(world.database, mailer, server, world.clock, wait=lambda _seconds: None).run(until_empty=True)  # type: ignore[arg-type]
     with world.database.read() as session:
-        health = mailings.health(session, mailer, meeting.id, world.now)
-        found = mailings.problems(session, meeting.id)
-        later = mailings.health(session, mailer, meeting.id, world.now + timedelta(minutes=3))
+        health = deliveries.health(session, mailer, meeting.id, world.now)
+        found = deliveries.problems(session, meeting.id)
+        later = deliveries.health(session, mailer, meeting.id, world.now + timedelta(minutes=3))
     assert (True, "", 7, 1, 1) == (
         health.alive,
         health.trouble,
@@ -515,7 +516,7 @@ def test_health_and_problems_tell_how_it_goes_without_names(world: World, mailer
     )
     assert not later.alive
     assert ["member3@example.org"] == [problem.entry.email for problem in found]
-    assert {"no such address": 1} == mailings.reasons(found)
+    assert {"no such address": 1} == deliveries.reasons(found)
 
 
 def test_a_sender_in_trouble_says_so(world: World, mailer: Mailer) -> None:
@@ -550,7 +551,7 @@ def test_a_corrected_address_is_no_problem_any_more(world: World, mailer: Mailer
     sender.send_due()
     world.clock.advance(minutes=1)
     with world.database.write() as session:
-        (problem,) = mailings.problems(session, meeting.id)
+        (problem,) = deliveries.problems(session, meeting.id)
         handle = problem.entry.handle
         mailer.withdraw(session, meeting.id, handle)
         entry = registrar.reissue(
@@ -566,7 +567,7 @@ def test_a_corrected_address_is_no_problem_any_more(world: World, mailer: Mailer
     sender.send_due()
     assert "right@example.org" in server.taken
     with world.database.read() as session:
-        assert [] == mailings.problems(session, meeting.id)
+        assert [] == deliveries.problems(session, meeting.id)
 
 
 # --- the second person --------------------------------------------------------------------------------------------
@@ -583,7 +584,7 @@ def test_every_other_officer_who_may_agree_is_asked_by_mail_once(world: World, m
         asker = journal.Actor(people["returning-officer"].id, "returning-officer")
         asked = approvals.ask(session, meeting.id, Need.LOCK, uuid, "", asker, world.now)
         for _ in range(2):
-            mailings.ask_second_person(session, world.config, mailer, asked.id, act="Lock the ballot", about="Motions", now=world.now)
+            invitations.ask_second_person(session, world.config, mailer, asked.id, act="Lock the ballot", about="Motions", now=world.now)
         rows = session.exec(select(Outbox).where(Outbox.kind == "second")).all()
         texts = [mailer.open(row) for row in rows]
     assert ["deputy@example.org"] == [text.recipient for text in texts]

@@ -12,7 +12,7 @@ from sqlmodel import select
 
 from ballot.app import Site
 from ballot.models import Mailing, Outbox, RollEntry
-from ballot.services import mailings
+from ballot.services import wording
 from ballot.services.mail import Action, Report, State
 from tests.services.reports import postfix
 from tests.web.conftest import Visitor, text_of
@@ -101,7 +101,7 @@ def test_words_that_cannot_go_out_are_refused_by_every_button(site: Site, meetin
             assert says in text_of(refused)
     assert [] == rows(site, "test")
     with site.database.read() as db:
-        assert mailings.NEVER == mailings.words_of(db, meeting, mailings.Kind.INVITATION).changed_at
+        assert wording.NEVER == wording.words_of(db, meeting, wording.Kind.INVITATION).changed_at
 
 
 def test_send_to_me_goes_to_the_signed_in_officer_alone_and_not_too_often(site: Site, meeting: str, returning_officer: Visitor) -> None:

@@ -16,7 +16,7 @@ from wtforms.validators import NumberRange, Optional
 from ballot.errors import BallotError
 from ballot.models import Election, ElectionState, Meeting, Roll, Trustee
 from ballot.protocol.messages import MAX_CHOICES_RANKED, Question, QuestionNH
-from ballot.services import dates, invitations, lifecycle, mailings, registrar, roll, trustees
+from ballot.services import dates, deliveries, invitations, lifecycle, registrar, roll, trustees
 from ballot.services.clock import spoken
 from ballot.services.lifecycle import ElectionDraft, Rehearsal
 from ballot.services.trustees import Person
@@ -675,7 +675,7 @@ def one_election(uuid: str) -> str:
         keys = trustees.key_count(election, trustees.trustees_of(db, uuid), now)
         again = db.get(Roll, election.meeting_id) if election.state is ElectionState.VOID else None
         under_way = election.state is ElectionState.OPEN and not meeting.split_trust
-        mails = mailings.health(db, site().mailer, meeting.id, now) if under_way else None
+        mails = deliveries.health(db, site().mailer, meeting.id, now) if under_way else None
         job = work_on(db, election)
     return render_template(
         "officer/election.html",

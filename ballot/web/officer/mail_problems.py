@@ -11,7 +11,7 @@ from sqlmodel import Session
 
 from ballot.errors import BallotError
 from ballot.models import RollEntry
-from ballot.services import mailings, roll
+from ballot.services import deliveries, roll
 from ballot.services.mail import Action, State, read_report
 from ballot.services.roll_import import defused
 from ballot.web import site
@@ -38,13 +38,13 @@ class ReportForm(Form):
 def mail_problems(meeting_id: str) -> str:
     with site().database.read() as db:
         meeting = meeting_of(db, meeting_id)
-        found = mailings.problems(db, meeting_id)
+        found = deliveries.problems(db, meeting_id)
     return render_template(
         "officer/mail-problems.html",
         meeting=meeting,
         found=found[:SHOWN],
         number=len(found),
-        reasons=mailings.reasons(found),
+        reasons=deliveries.reasons(found),
         failed=sum(problem.letter.state == State.FAILED and problem.letter.sealed is not None for problem in found),
         unknown=sum(problem.letter.state == State.UNKNOWN for problem in found),
         **rights(),
@@ -59,7 +59,7 @@ def mail_problems_file(meeting_id: str) -> Response:
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(["name", "email", "membership number", "state", "reason", "mail server's answer"])
     with site().database.read() as db:
-        for problem in mailings.problems(db, meeting_of(db, meeting_id).id):
+        for problem in deliveries.problems(db, meeting_of(db, meeting_id).id):
             entry, letter = problem.entry, problem.letter
             reason = "" if letter.state == State.UNKNOWN else str(problem.fault)
             writer.writerow(map(defused, [entry.name, entry.email, entry.number, MAIL[State(letter.state)], reason, letter.detail]))
@@ -73,7 +73,7 @@ def retry(meeting_id: str) -> ResponseReturnValue:
     """Mails that failed go again; those whose fate is unknown only where asked for, since they may have arrived."""
     state = State.UNKNOWN if request.form.get("which") == "unknown" else State.FAILED
     with site().database.write() as db:
-        stuck = [problem.letter.id for problem in mailings.problems(db, meeting_of(db, meeting_id).id) if problem.letter.state == state]
+        stuck = [problem.letter.id for problem in deliveries.problems(db, meeting_of(db, meeting_id).id) if problem.letter.state == state]
         site().mailer.retry(db, stuck, site().clock.now())
     return redirect(f"/officer/m/{meeting_id}/sending", code=303)
 

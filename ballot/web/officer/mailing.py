@@ -13,9 +13,10 @@ from wtforms.widgets import CheckboxInput, ListWidget
 
 from ballot.errors import BallotError
 from ballot.models import ElectionState, Mailing
-from ballot.services import invitations, lifecycle, mailings
+from ballot.services import deliveries, invitations, lifecycle, mailings, wording
 from ballot.services.mail import State
-from ballot.services.mailings import Kind, Stage
+from ballot.services.mailings import Stage
+from ballot.services.wording import Kind
 from ballot.web import site
 from ballot.web.access import CONDUCT, KEEP_ROLL, STAFF, open_to
 from ballot.web.forms import lines_of, options, text
@@ -89,7 +90,7 @@ TITLES = {Kind.INVITATION: "Voting e-mails", Kind.REMINDER: "Reminder {}", Kind.
 
 def progress_of(db: Session, mailing: Mailing) -> Progress:
     """How one mailing goes."""
-    states = mailings.counts(db, mailing.id)
+    states = deliveries.counts(db, mailing.id)
     to_come = max(mailing.expected - mailing.queued, 0) if mailing.stage != Stage.DONE else 0
     if mailing.stage == Stage.FIRST:
         not_yet, left = max(len(mailing.first) - mailing.queued, 0), max(mailing.expected - len(mailing.first), 0)
@@ -116,8 +117,8 @@ def _begin(mailing_id: str) -> None:
 
 def _letter(db: Session, meeting_id: str, kind: Kind) -> Shown:
     now = site().clock.now()
-    words = mailings.words_of(db, meeting_id, kind)
-    return shown(mailings.specimen(db, site().config, meeting_id, kind, g.officer.name, now, words))
+    words = wording.words_of(db, meeting_id, kind)
+    return shown(wording.specimen(db, site().config, meeting_id, kind, g.officer.name, now, words))
 
 
 def _send_page(db: Session, meeting_id: str, form: SendForm) -> str:
@@ -177,7 +178,7 @@ def _sending_page(db: Session, meeting_id: str, form: CodeForm | None = None) ->
         "officer/sending.html",
         meeting=meeting,
         progress=[progress_of(db, m) for m in mailings.mailings_of(db, meeting_id)],
-        mail_health=mailings.health(db, site().mailer, meeting_id, now),
+        mail_health=deliveries.health(db, site().mailer, meeting_id, now),
         now=now,
         form=form or CodeForm(formdata=None),
         **rights(),

@@ -13,7 +13,7 @@ from wtforms.validators import InputRequired
 
 from ballot.errors import BallotError
 from ballot.models import Election, ElectionState, Meeting, Roll
-from ballot.services import approvals, invitations, lifecycle, mailings, roll_import
+from ballot.services import approvals, deliveries, invitations, lifecycle, mailings, roll_import
 from ballot.web import site
 from ballot.web.access import CONDUCT, OFFICERS, STAFF, open_to
 from ballot.web.effects import template_effect
@@ -113,7 +113,7 @@ def one_meeting(meeting_id: str) -> str:
         meeting = meeting_of(db, meeting_id)
         found = db.get(Roll, meeting_id)
         elections = lifecycle.elections_of(db, meeting_id)
-        health = mailings.health(db, site().mailer, meeting_id, site().clock.now())
+        health = deliveries.health(db, site().mailer, meeting_id, site().clock.now())
         next_ = next_step(db, meeting, found, elections, sent=sum(health.states.values()))
         can_send = bool(invitations.sendable(db, meeting_id)) and not meeting.split_trust
     return render_template(

@@ -13,8 +13,8 @@ from sqlmodel import Session, col, func, select
 
 from ballot.errors import BallotError, MalformedError
 from ballot.models import MailText, Outbox
-from ballot.services import mail, mailings
-from ballot.services.mailings import Kind
+from ballot.services import mail, wording
+from ballot.services.wording import Kind
 from ballot.web import site
 from ballot.web.access import CONDUCT, STAFF, open_to
 from ballot.web.forms import Form, line, text
@@ -72,7 +72,7 @@ class MessageForm(Form):
 
 
 def _specimen(db: Session, meeting_id: str, kind: Kind, words: MailText) -> mail.Letter:
-    return mailings.specimen(db, site().config, meeting_id, kind, g.officer.name, site().clock.now(), words)
+    return wording.specimen(db, site().config, meeting_id, kind, g.officer.name, site().clock.now(), words)
 
 
 def _page(db: Session, meeting_id: str, kind: Kind, form: MessageForm, words: MailText, said: str = "") -> str:
@@ -99,11 +99,11 @@ def _page(db: Session, meeting_id: str, kind: Kind, form: MessageForm, words: Ma
 def messages(meeting_id: str) -> str:
     with site().database.read() as db:
         meeting = meeting_of(db, meeting_id)
-        written = {kind: mailings.words_of(db, meeting_id, kind) for kind in Kind}
+        written = {kind: wording.words_of(db, meeting_id, kind) for kind in Kind}
         kinds = [
             (str(kind), *TITLES[kind], words, shown(_specimen(db, meeting_id, kind, words)).subject) for kind, words in written.items()
         ]
-    return render_template("officer/messages.html", meeting=meeting, kinds=kinds, never=mailings.NEVER, **rights())
+    return render_template("officer/messages.html", meeting=meeting, kinds=kinds, never=wording.NEVER, **rights())
 
 
 @bp.get("/m/<base58:meeting_id>/messages/<any(invitation,reminder,result):kind>")
@@ -111,7 +111,7 @@ def messages(meeting_id: str) -> str:
 def message(meeting_id: str, kind: str) -> str:
     with site().database.read() as db:
         meeting_of(db, meeting_id)
-        words = mailings.words_of(db, meeting_id, Kind(kind))
+        words = wording.words_of(db, meeting_id, Kind(kind))
         form = MessageForm(formdata=None, data={"subject": words.subject, "introduction": words.introduction})
         return _page(db, meeting_id, Kind(kind), form, words, "Saved." if "saved" in request.args else "")
 
@@ -123,14 +123,14 @@ def change_message(meeting_id: str, kind: str) -> ResponseReturnValue:
     form, wanted, services = MessageForm(), request.form.get("act", "save"), site()
     with services.database.read() as db:
         meeting_of(db, meeting_id)
-        saved = mailings.words_of(db, meeting_id, Kind(kind))
+        saved = wording.words_of(db, meeting_id, Kind(kind))
     words, said = form.typed(meeting_id, Kind(kind)), ""
     if words is not None:
         try:
             now = services.clock.now()
             if wanted == "save":
                 with services.database.write() as db:
-                    mailings.write_words(
+                    wording.write_words(
                         db, services.config, meeting_id, Kind(kind),
                         subject=words.subject, introduction=words.introduction, actor=actor(), now=now,
                     )  # fmt: skip

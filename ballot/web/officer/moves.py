@@ -21,7 +21,7 @@ from ballot.errors import BallotError, CountError, NotFoundError, PreconditionEr
 from ballot.models import Approval, Election, ElectionState, Meeting, Officer, Roll, RollEntry
 from ballot.protocol.messages import QuestionNH
 from ballot.recount import Acts, quota_places
-from ballot.services import approvals, jobs, lifecycle, mailings, registrar, tally, tidy, trustees
+from ballot.services import approvals, invitations, jobs, lifecycle, registrar, tally, tidy, trustees
 from ballot.services.approvals import Need
 from ballot.services.clock import spoken
 from ballot.services.jobs import Kind
@@ -157,7 +157,9 @@ def agree_and_do(second: Second, meeting_id: str, need: Need | None, subject: st
             asked = approvals.ask(db, meeting_id, need, subject, reason, actor(), now)
             election = db.get(Election, subject)
             about = election.name if election is not None else "One member. The page says who."
-            mailings.ask_second_person(db, site().config, site().mailer, asked.id, act=NEED.get(str(need), str(need)), about=about, now=now)
+            invitations.ask_second_person(
+                db, site().config, site().mailer, asked.id, act=NEED.get(str(need), str(need)), about=about, now=now
+            )
         return False
     if not second.given:
         with site().database.write() as db:

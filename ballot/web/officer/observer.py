@@ -9,7 +9,7 @@ from flask import render_template
 from sqlmodel import Session
 
 from ballot.models import Election, ElectionState, Roll
-from ballot.services import board, journal, lifecycle, mailings, sweep
+from ballot.services import board, deliveries, journal, lifecycle, sweep
 from ballot.services.journal import Act, Entry
 from ballot.web import site
 from ballot.web.access import OFFICERS, open_to
@@ -58,7 +58,7 @@ def observe(meeting_id: str) -> str:
             watched=[_watched(db, election) for election in elections],
             preparing=sum(e.state is ElectionState.DRAFT for e in lifecycle.elections_of(db, meeting_id)),
             mails=site().mailer.counts(db, meeting_id),
-            reasons=mailings.reasons(mailings.problems(db, meeting_id)),
+            reasons=deliveries.reasons(deliveries.problems(db, meeting_id)),
             reissues=_reissues(entries),
             entries=entries[::-1],
             **rights(),
