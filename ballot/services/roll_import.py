@@ -128,23 +128,25 @@ def _purpose(meeting_id: str, officer_id: str, part: str) -> str:
 
 
 def begin(
-    session: Session, keys: Keys, meeting_id: str, data: bytes, actor: Actor, now: datetime, *, cut_off: date, file_name: str = ""
+    database: Database, keys: Keys, meeting_id: str, data: bytes, actor: Actor, now: datetime, *, cut_off: date, file_name: str = ""
 ) -> Upload:
-    """This file is the officer's list for this meeting, in place of one uploaded before.
+    """This file is the officer's list for this meeting, in place of one uploaded before. It is read before the database is written to,
+    so that a large one does not keep ballots waiting.
 
     Raises:
-        RollError: it is no table.
+        RollError: it is no table, or nobody stands in it.
         NotAllowedError, NotFoundError.
         PreconditionError: the meeting's roll is frozen.
     """
     require(actor, Move.ROLL)
-    _unfrozen(session, meeting_id)
     table = roll.read_table(data)
+    if not table.rows:
+        raise RollError(row=1, column="", found="headings, and no members under them", remedy="Export it again with the members.")
     if ROW_HEADING in table.headings and MORE_HEADINGS[0] in table.headings:
         found = "the rows that need attention, not the whole list"
         remedy = "Choose it under “Upload the mended rows” on the page that checks the list."
         raise RollError(row=1, column=ROW_HEADING, found=found, remedy=remedy)
-    forget(session, meeting_id, actor.id)
+    work = Work(file_name=file_name, cut_off=cut_off)
     row = RollUpload(
         id=secrets.token_urlsafe(16),
         meeting_id=meeting_id,
@@ -153,11 +155,14 @@ def begin(
         sealed_file=keys.seal(_purpose(meeting_id, actor.id, "file"), zlib.compress(data, 1)),
         sealed_work=b"",
     )
-    work = Work(file_name=file_name, cut_off=cut_off)
     _put(keys, row, work)
-    session.add(row)
-    session.flush()
-    return Upload(row.id, 0, now, table, hashlib.sha256(data).hexdigest(), work)
+    with database.write() as session:
+        _unfrozen(session, meeting_id)
+        forget_old(session, now)
+        forget(session, meeting_id, actor.id)
+        session.add(row)
+        session.flush()
+        return Upload(row.id, 0, now, table, hashlib.sha256(data).hexdigest(), work)
 
 
 def _unfrozen(session: Session, meeting_id: str) -> None:
@@ -267,24 +272,29 @@ def forget_due(database: Database, now: datetime) -> None:
         database.overwrite_deleted()
 
 
-def save(session: Session, keys: Keys, meeting_id: str, actor: Actor, now: datetime, *, upload_id: str, name: str) -> tuple[Preview, Roll]:
+def save(database: Database, keys: Keys, meeting_id: str, actor: Actor, now: datetime, *, upload_id: str, name: str) -> Roll:
     """The list is the meeting's roll, still to be frozen, and the upload is gone.
 
     Raises: NotAllowedError, NotFoundError; PreconditionError: a row needs a decision, nobody can vote, or the roll is frozen.
     """
-    upload = find(session, keys, meeting_id, actor, now)
+    with database.read() as session:
+        upload = find(session, keys, meeting_id, actor, now)
     if upload.id != upload_id:
         raise NotFoundError("Another list was uploaded meanwhile, so nothing was saved.")
     found = upload.preview()
     if undecided := len(found.undecided):
         raise PreconditionError(f"{undecided} {'row needs' if undecided == 1 else 'rows need'} a decision before the list can be saved.")
-    roll.load(session, meeting_id, found, actor, now)
-    saved = session.get_one(Roll, meeting_id)
-    saved.name = name
-    saved.reading = {"columns": columns_to_json(found.columns), "words": words_to_json(upload.work.words)}
-    session.add(saved)
-    forget(session, meeting_id, actor.id)
-    return found, saved
+    with database.write() as session:
+        row = _row(session, meeting_id, actor, now, for_update=True)
+        if (row.id, row.version) != (upload.id, upload.version):
+            raise PreconditionError("The list was changed in another window meanwhile. Look at it again, then save it.")
+        roll.load(session, meeting_id, found, actor, now)
+        saved = session.get_one(Roll, meeting_id)
+        saved.name = name
+        saved.reading = {"columns": columns_to_json(found.columns), "words": words_to_json(upload.work.words)}
+        session.add(saved)
+        forget(session, meeting_id, actor.id)
+        return saved
 
 
 # --- which column is which --------------------------------------------------------------------------------------

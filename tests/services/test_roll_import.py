@@ -39,8 +39,8 @@ def new_meeting(world: World, name: str = "AGM") -> Meeting:
 def begin(world: World, meeting: Meeting, data: bytes | str = CSV, actor: Actor = SECRETARY) -> Upload:
     """Uploaded, with the columns as they are guessed."""
     content = data.encode() if isinstance(data, str) else data
+    upload = roll_import.begin(world.database, world.keys, meeting.id, content, actor, world.now, cut_off=CUT_OFF, file_name="members.csv")
     with world.database.write() as session:
-        upload = roll_import.begin(session, world.keys, meeting.id, content, actor, world.now, cut_off=CUT_OFF, file_name="members.csv")
         columns = Columns(**roll_import.guess(session, upload.table))
         work = Work("members.csv", columns=columns, cut_off=CUT_OFF)
         roll_import.keep(session, world.keys, meeting.id, actor, world.now, work, upload_id=upload.id)
@@ -66,8 +66,7 @@ def edit(world: World, meeting: Meeting, upload: Upload, edits: dict[int, dict[s
 
 
 def save(world: World, meeting: Meeting, upload: Upload) -> Roll:
-    with world.database.write() as session:
-        return roll_import.save(session, world.keys, meeting.id, SECRETARY, world.now, upload_id=upload.id, name="March list")[1]
+    return roll_import.save(world.database, world.keys, meeting.id, SECRETARY, world.now, upload_id=upload.id, name="March list")
 
 
 def reasons(upload: Upload) -> dict[int, Reason | None]:

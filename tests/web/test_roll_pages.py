@@ -41,7 +41,7 @@ def waiting_id(officer: Visitor, meeting: str) -> str:
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a spreadsheet or PDF"),
         ("Name,Email\n".encode("utf-16"), "a file in UTF-16"),
         (b"Name\nAnn\nBen\n", "one column only, without e-mail addresses"),
-        (HEAD.encode(), "There are headings in this file, and no members under them"),
+        (HEAD.encode(), "found headings, and no members under them"),
         (b'Name,Email,Type\n"Ann,ann@example.org,Full member\n', "Row 2: found a file that is not CSV"),
         (b"\n\nName,Email\n", "no headings"),
         (b"Name,Email\nAnn,\x81\xff\n", "Row 2: found bytes that are no text"),

@@ -140,12 +140,8 @@ def upload_roll(meeting_id: str) -> AnyResponse | tuple[str, int]:
     if upload.validate():
         now, sent = site().clock.now(), upload.file.data
         try:
-            with site().database.write() as db:
-                roll_import.forget_old(db, now)
-                cut_off, name = upload.cut_off.data, _plain_name(sent.filename)
-                waiting = roll_import.begin(db, site().keys, meeting_id, sent.read(), actor(), now, cut_off=cut_off, file_name=name)
-                if not waiting.table.rows:
-                    raise NotFoundError("There are headings in this file, and no members under them. Export it again with the members.")
+            cut_off, name = upload.cut_off.data, _plain_name(sent.filename)
+            roll_import.begin(site().database, site().keys, meeting_id, sent.read(), actor(), now, cut_off=cut_off, file_name=name)
             return redirect(f"/officer/m/{meeting_id}/roll/columns", code=303)
         except BallotError as error:
             upload.put_error("file", str(error))
@@ -675,10 +671,10 @@ def save_roll(meeting_id: str) -> AnyResponse | tuple[str, int]:
     if form.validate() and code_is_right(form):
         now = site().clock.now()
         try:
-            with site().database.write() as db:
-                upload_id = request.form.get("upload", "")
-                roll_import.save(db, site().keys, meeting_id, actor(), now, upload_id=upload_id, name=form.name.data)
-                if form.then.data == "freeze":
+            upload_id = request.form.get("upload", "")
+            roll_import.save(site().database, site().keys, meeting_id, actor(), now, upload_id=upload_id, name=form.name.data)
+            if form.then.data == "freeze":
+                with site().database.write() as db:
                     roll.freeze(db, meeting_id, actor(), now)
             return redirect(f"/officer/m/{meeting_id}/roll", code=303)
         except BallotError as error:
