@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -75,10 +76,10 @@ def exceptions(entries: list[Entry], uuid: str) -> list[Exceptional]:
         if act is Act.CLOSED and entry.election == uuid and entry.details.get("reason"):
             found.setdefault("Closed before the announced hour", []).append(str(entry.details["reason"]))
     listed = []
-    for words, details in found.items():
-        counted = {text: details.count(text) for text in details if text}
+    for words, each in found.items():
+        counted = Counter(text for text in each if text)
         lines = tuple(f"{text} ({number} times)" if number > 1 else text for text, number in counted.items())
-        listed.append(Exceptional(words, len(details), lines))
+        listed.append(Exceptional(words, len(each), lines))
     return listed
 
 
