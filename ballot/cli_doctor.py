@@ -35,7 +35,8 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps([{"about": one.about, "state": one.state, "sentence": one.sentence} for one in found], indent=1))
     else:
         for finding in sorted(found, key=lambda one: list(State).index(one.state)):
-            print(textwrap.fill(f"{_SIGNS[finding.state]}  {finding.about}: {finding.sentence}", 110, subsequent_indent=" " * 6))
+            line = f"{_SIGNS[finding.state]}  {finding.about}: {finding.sentence}"
+            print(textwrap.fill(line, 110, subsequent_indent=" " * 6, break_on_hyphens=False))
         print(f"\n{len(broken)} to mend." if broken else "\nNothing to mend.")
     return 1 if broken else 0
 
@@ -57,4 +58,4 @@ def check_scripts() -> Finding:
     listed = released()
     if listed and listed != {one.file: one.integrity for one in bundles.values()}:
         return mend("scripts", "The scripts are not those that this release lists (bundles.json): run `make build` in a clean copy.")
-    return ok("scripts", "The scripts are those that were built, and that the release lists.")
+    return ok("scripts", f"The scripts are those that were built{', and that this release lists' if listed else ''}.")

@@ -277,7 +277,15 @@ def check_mail_server(settings: SmtpSettings, context: ssl.SSLContext | None = N
 
 def check_dns(sender: str, resolver: Resolver, selector: str = "") -> list[Finding]:
     """Other mail servers can see that mail from this address is ours: SPF, DKIM and DMARC."""
-    domain = sender.rpartition("@")[2]
+    import dns.exception  # noqa: PLC0415 - an extra that not every machine has
+
+    try:
+        return _check_records(sender.rpartition("@")[2], resolver, selector)
+    except dns.exception.DNSException:
+        return [look("mail DNS", "SPF, DKIM and DMARC could not be looked at: the DNS does not answer from here.")]
+
+
+def _check_records(domain: str, resolver: Resolver, selector: str) -> list[Finding]:
     found: list[Finding] = []
     spf = [text for text in _texts(resolver, domain) if text.startswith("v=spf1")]
     if not spf:
@@ -300,11 +308,11 @@ def check_dns(sender: str, resolver: Resolver, selector: str = "") -> list[Findi
 
 
 def _texts(resolver: Resolver, name: str) -> list[str]:
-    import dns.exception  # noqa: PLC0415 - an extra that not every machine has
+    import dns.resolver  # noqa: PLC0415 - as above
 
     try:
         return [b"".join(one.strings).decode("utf-8", "replace") for one in resolver.resolve(name, "TXT")]
-    except dns.exception.DNSException:
+    except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
         return []
 
 

@@ -322,6 +322,8 @@ def test_mail_records() -> None:
         good.clear()
         assert "no SPF record" in told(doctor.check_dns(address, resolver, "k1"))
         assert "add _dmarc.mail.example.org" in told(doctor.check_dns(address, resolver, "k1"))
+        resolver.port, resolver.lifetime = free_port(), 0.5
+        assert "could not be looked at" in told(doctor.check_dns(address, resolver, "k1"))
 
 
 # --- the command ---------------------------------------------------------------------------------------------------
