@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections.abc import Iterable
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
@@ -127,7 +127,7 @@ def run(args: argparse.Namespace) -> int:
         if args.executor is not None:
             executor = stack.enter_context(executors.dask(args.executor))
         elif args.jobs > 1:
-            executor = stack.enter_context(ProcessPoolExecutor(args.jobs))
+            executor = stack.enter_context(executors.processes(args.jobs))
         done = simulate(plan, open_archive, executor, tell)
     _write(out, done)
     print(out / f"{done.election.uuid}.bel")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import os
 import re
 import signal
 import sys
@@ -142,8 +143,9 @@ def _print(report: Report) -> None:
         print(f"Note: {note}")
 
 
-def _leave_interrupts_to_the_parent() -> None:
+def _leave_interrupts_to_the_parent(parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    executors.end_with(parent)
 
 
 @contextmanager
@@ -157,7 +159,7 @@ def _workers(jobs: int | None) -> Iterator[ProcessPoolExecutor]:
 
     before = signal.signal(signal.SIGINT, stop)
     try:
-        with ProcessPoolExecutor(jobs, initializer=_leave_interrupts_to_the_parent) as executor:
+        with ProcessPoolExecutor(jobs, initializer=_leave_interrupts_to_the_parent, initargs=(os.getpid(),)) as executor:
             yield executor
     finally:
         signal.signal(signal.SIGINT, before)

@@ -10,19 +10,17 @@ import argparse
 import contextlib
 import multiprocessing
 import os
-import threading
-import time
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 
 from ballot.config import Config
+from ballot.executors import end_with
 from ballot.services import jobs
 from ballot.services.clock import SystemClock
 from ballot.services.mail import Mailer
 from ballot.services.startup import only_one, prepare
 
 _DUTY = 1
-_LOOK_EVERY = 0.5  # seconds
 _GENTLY = 10  # nice: members who vote in another ballot go first
 
 
@@ -33,21 +31,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--parent", metavar="PID", type=int, help="end when this process has ended; the work is gone on with later")
 
 
-def _end_with(parent: int) -> None:
-    """End this process soon after its parent, at whatever it is: a worker that nobody waits for would never end by itself."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(_LOOK_EVERY)
-        os._exit(3)
-
-    threading.Thread(target=watch, name="parent", daemon=True).start()
-
-
 def run(args: argparse.Namespace) -> int:
     """Do it; exit status 0, also where another process is at it."""
     if args.parent is not None:
-        _end_with(args.parent)
+        end_with(args.parent)
     with contextlib.suppress(OSError):
         os.nice(_GENTLY)
     config = Config.from_environ(os.environ)
@@ -61,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
                 with ExitStack() as stack:
                     executor = None
                     if args.jobs > 1:
-                        executor = stack.enter_context(ProcessPoolExecutor(args.jobs, context, _end_with, (os.getpid(),)))
+                        executor = stack.enter_context(ProcessPoolExecutor(args.jobs, context, end_with, (os.getpid(),)))
                     jobs.work(tools, executor)
     finally:
         database.dispose()

@@ -10,9 +10,12 @@ import argparse
 import contextlib
 import importlib
 import logging
+import os
+import threading
+import time
 import warnings
 from collections.abc import Iterator
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
@@ -20,12 +23,29 @@ from urllib.parse import parse_qs, urlsplit
 from ballot.errors import UnusableInputError
 
 _CONNECT: Final = "5s"
+_LOOK_EVERY: Final = 0.5  # seconds
 _HELP: Final = "spread the work over Dask: dask://HOST:PORT, or dask://local?workers=N to start N workers here (needs ballot[dask])"
 
 
 def add_argument(parser: argparse.ArgumentParser) -> None:
     """Declare `--executor`."""
     parser.add_argument("--executor", metavar="dask://…", help=_HELP)
+
+
+def end_with(parent: int) -> None:
+    """End this process soon after its parent, which is what a pool's worker does not do by itself when the parent is killed."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_LOOK_EVERY)
+        os._exit(3)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
+
+
+def processes(number: int) -> ProcessPoolExecutor:
+    """Processes of this machine, which end with this one."""
+    return ProcessPoolExecutor(number, initializer=end_with, initargs=(os.getpid(),))
 
 
 @contextmanager

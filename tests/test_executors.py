@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -120,3 +121,18 @@ def test_a_scheduler_that_does_not_answer_is_told_in_one_sentence(alone: Path) -
 def test_an_address_of_another_form_is_refused(address: str) -> None:
     with pytest.raises(UnusableInputError, match="is neither dask://HOST:PORT nor dask://local"), executors.dask(address):
         pass
+
+
+def test_a_killed_commands_workers_end_too(tmp_path: Path) -> None:
+    words = ["simulate", tmp_path / "out", "--voters", "50000", "--questions", QUESTIONS, "--jobs", "2"]
+    with subprocess.Popen([sys.executable, "-m", "ballot.cli", *words], cwd=ROOT, stdout=subprocess.DEVNULL) as process:
+        children: set[int] = set()
+        deadline = time.monotonic() + 60
+        while len(children) < 2 and time.monotonic() < deadline:
+            children = {int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()}
+            time.sleep(0.05)
+        process.kill()
+    assert 2 == len(children)
+    while any(Path(f"/proc/{pid}").exists() for pid in children):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
