@@ -19,6 +19,7 @@ from ballot.models import Officer
 from ballot.services import approvals, board, lifecycle, mail, officers, roll, tally, tokens, trustees
 from ballot.services.clock import FixedClock
 from ballot.services.journal import Actor
+from ballot.web.help import PAGES
 from tests.browser.hall import COMMITTEE, DELEGATES, MOTION, OFFICER, Hall, Meeting, draft
 from tests.browser.voter import Voter
 from tests.services.world import World
@@ -272,6 +273,8 @@ def test_every_page_in_its_states(hall: Hall, meetings: dict[str, Meeting], axe:
             addresses = [rule.rule]
             if "approval_id" in rule.arguments:
                 addresses = [rule.rule.replace("<base58:approval_id>", one) for one in asked]
+            if "role" in rule.arguments:
+                addresses = [rule.rule.replace("<role>", role) for role in PAGES]
             if "word" in rule.arguments:
                 addresses = [re.sub("<[^<>]*:word>", word, rule.rule) for word in ACTS]
             if "messages" in rule.rule and "kind" in rule.arguments:
@@ -280,7 +283,15 @@ def test_every_page_in_its_states(hall: Hall, meetings: dict[str, Meeting], axe:
                 act = address.rpartition("/")[2]
                 here = {**words, "uuid": meetings[ACTS[act]].uuids[0]} if "word" in rule.arguments else words
                 path = re.sub(r"<(?:[^<>:]*(?:\([^)]*\))?:)?(\w+)>", lambda match, here=here: here[match[1]], address)  # type: ignore[misc]
-                which = act if "word" in rule.arguments else f"{state} {number}" if len(addresses) > 1 else state if rule.arguments else ""
+                which = (
+                    act
+                    if {"word", "role"} & rule.arguments
+                    else f"{state} {number}"
+                    if len(addresses) > 1
+                    else state
+                    if rule.arguments
+                    else ""
+                )
                 axe.driver.get(hall.site.url + path)
                 if "text/html" == axe.driver.execute_script("return document.contentType"):
                     axe.look(f"{rule.endpoint} {which}".replace(".", " ").strip())

@@ -142,6 +142,12 @@ def test_no_words_stand_in_the_booths_templates(template: Any) -> None:
     assert [] == [text.strip() for text in frame.said if re.search("[A-Za-z]{2}", text)]
 
 
+def test_no_template_hides_the_function_that_translates() -> None:
+    for template in (ROOT / "templates").rglob("*.html"):
+        text = template.read_text(encoding="utf-8")
+        assert "_(" not in re.sub(r"\w_\(", "", text) or not re.search(r"\{% (set|for) [^%=]*\b_\b", text), template
+
+
 def test_the_script_uses_every_text_and_no_other() -> None:
     script = "\n".join(
         path.read_text(encoding="utf-8") for path in [*build.SOURCES.glob("*.js"), *FRAMES, ROOT / "templates" / "base.html"]
