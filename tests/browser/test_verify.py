@@ -243,7 +243,7 @@ def test_a_long_check_shows_how_far_it_is_and_can_be_cancelled(waiting: str, rea
     reader.open(f"{waiting}/verify")
     reader.wait_for_heading("Good so far, not finished yet")
     reader.give(tmp_path / "long.bel")
-    reader.wait_for_heading("At work")
+    reader.wait_for_heading("Checking the ballot box")
     reader.wait_for("ballots checked so far")
     assert reader.steps()[2:4] == ["Holds", "At work"]
     reader.picture("verify at work")

@@ -10,7 +10,7 @@ export const T = {
   cancel: "Cancel",
   again: "Check again",
   atWork: (helpers) => `Checking with ${plural(helpers, "worker")} on this device. You can use other pages meanwhile; keep this one open.`,
-  working: "At work",
+  working: "Checking the ballot box",
   ballots: (n) => `${plural(n, "ballot")} checked so far`,
   percent: (n) => `${n} %`,
   mark: { holds: "Holds", working: "At work", waiting: "Not yet", failed: "Refused", none: "Nothing there yet", unreached: "Not reached" },
