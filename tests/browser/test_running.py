@@ -266,23 +266,19 @@ def test_a_card_of_two_sheets_votes(hall: Hall, screen: Chrome, voter: Voter) ->
 # --- members ------------------------------------------------------------------------------------------------------
 
 
-def test_am_i_on_the_list_without_javascript(hall: Hall, new_browser: Callable[..., Chrome]) -> None:
+def test_am_i_on_the_list_is_asked_without_a_script_or_a_cookie(hall: Hall, screen: Chrome) -> None:
     meeting = hall.meeting(draft("Motions", MOTION), name="Winter meeting")
-    for size in ((360, 740), (1280, 900)):
-        driver = new_browser(size, javascript=False)
-        driver.get(f"{hall.site.url}/m/{meeting.id}")
-        picture_without_script(driver, f"meeting {size[0]}")
-        driver.find_element("id", "email").send_keys("ama.boateng@example.org")
-        driver.find_element("css selector", "form button").click()
-        assert "We answer by e-mail" in driver.find_element("tag name", "main").text
-        picture_without_script(driver, f"meeting answered {size[0]}")
-        assert [] == driver.get_cookies()
-
-
-def picture_without_script(driver: Chrome, name: str) -> None:
-    if SCREENSHOTS:
-        Path(SCREENSHOTS).mkdir(parents=True, exist_ok=True)
-        driver.save_screenshot(str(Path(SCREENSHOTS) / f"running {name}.png"))
+    screen.delete_all_cookies()
+    screen.get(f"{hall.site.url}/m/{meeting.id}")
+    assert [] == screen.find_elements("tag name", "script")
+    picture(screen, "meeting")
+    screen.find_element("id", "email").send_keys("ama.boateng@example.org")
+    page = screen.find_element("tag name", "html")
+    screen.find_element("css selector", "form button").click()
+    WebDriverWait(screen, PATIENCE).until(staleness_of(page))
+    assert "We answer by e-mail" in screen.find_element("tag name", "main").text
+    picture(screen, "meeting answered")
+    assert [] == screen.get_cookies()
 
 
 # --- the report ---------------------------------------------------------------------------------------------------
