@@ -177,7 +177,7 @@ class Poll:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
         return sorted(map(int, children), key=_started)
 
-    def await_workers(self, number: int, *, seconds: float = 30) -> None:
+    def await_workers(self, number: int, *, seconds: float = 120) -> None:
         """So many workers answer: each of them has opened the port's socket and runs its threads."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:

@@ -112,7 +112,7 @@ FAULT = Fault(
     "two officers close at once while members vote; the clock closes while an officer does",
     "one EndBallots; each cast counted or refused",
     500,
-    4,
+    2,
     run,
 )
 

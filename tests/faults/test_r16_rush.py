@@ -14,7 +14,7 @@ from ballot.services import lifecycle
 from tests.faults.fault import Fault, Found, Place
 from tests.faults.poll import Answer, Job, Poll, open_poll
 
-MEMBERS, SECONDS, PEAKS = 60, 5.0, 5
+MEMBERS, SECONDS, PEAKS = 40, 4.0, 5
 
 
 def run(rounds: int, here: Place) -> Found:
