@@ -215,14 +215,29 @@ def test_every_kind_of_letter_can_be_written(
             address="d@example.org",
             results=[RESULT],
         ),
+        mail.second_person(
+            meeting_id="agm",
+            approval="1",
+            officer="1",
+            name="E",
+            address="e@example.org",
+            asked_by="Rosa",
+            act="Lock the ballot",
+            about="Motion 1",
+            meeting="2026 annual general meeting",
+            link="https://vote.example.org/officer/approvals/1",
+        ),
+        mail.test_of(letter(), "f@example.org"),
     )
-    assert 4 == sender.send_due()
+    assert 6 == sender.send_due()
     words = {"a": "receipt-9fXw", "b": "ABCDE-FGHJK", "c": "Please make your key this week.", "d": "Carried: 212 for, 80 against."}
+    words |= {"e": "Lock the ballot", "f": "TEST: only you get this e-mail."}
     for name, word in words.items():
         (only,) = smtp_server.to(f"{name}@example.org")
         assert word in only.text
         assert word in only.html
-    assert {"sign-in", "trustee", "result"} == {row.kind for row in rows(database)}  # the receipt leaves no trace
+    assert {"sign-in", "trustee", "result", "second", "test"} == {row.kind for row in rows(database)}  # the receipt leaves no trace
+    assert {None} == {row.sealed for row in rows(database)}, "sealed until accepted, wiped after"
 
 
 def test_a_name_cannot_write_into_the_page_of_a_letter(queue: Callable[..., None], sender: Sender, smtp_server: SMTPServer) -> None:
