@@ -87,7 +87,7 @@ class Open:
         command = [*BALLOT, "serve", "--bind", f"127.0.0.1:{self.port}", "--workers", str(workers), "--threads", str(threads)]
         server = subprocess.Popen(command, env=self.environ, stdout=log, stderr=log)
         try:
-            if not wait_until_listening(self.port, server):
+            if not wait_until_listening(self.port, server, seconds=180):
                 raise RuntimeError((self.folder / "server.log").read_text(errors="replace")[-2000:])
             for _ in range(10 * workers):  # all workers have started and read the election
                 try:

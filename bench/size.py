@@ -106,7 +106,8 @@ class Size:
             return
         site = self._site()
         if pages_only:
-            self._fill(site, "Result")
+            if "fill a database" not in self.figures or not site.folder.exists():
+                self._fill(site, "Result")
         elif "publish" not in self.figures:
             self._fill(site, "Ballot")
             self._cast(site)
