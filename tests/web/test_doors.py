@@ -96,7 +96,8 @@ def places(site: Site, returning_officer: Visitor) -> dict[str, str]:
         db.add(approval)
         begun = {"begun_at": now, "begun_by": "x", "begun_role": RO, "stage": "first", "first": [handle.handle]}
         db.add(Mailing(id="B" * 22, meeting_id=meeting, key="invitation", kind="invitation", **begun))
-    words = {"kind": "motion", "filename": "style.css", "message_id": "nobody", "message": "cert", "word": "lock", "form": "csv", "role": "host"}
+    words = {"kind": "motion", "filename": "style.css", "message_id": "nobody", "message": "cert", "word": "lock"}
+    words |= {"form": "csv", "role": "host"}
     numbers = {"number": "1", "row": "2", "owner": "1", "object_hash": "0" * 64}
     ids = {"uuid": uuid, "meeting_id": meeting, "handle": handle.handle, "approval_id": "A" * 22, "mailing_id": "B" * 22}
     return {**ids, **words, **numbers}

@@ -31,7 +31,7 @@ def commands_of(text: str) -> list[str]:
     inline = re.findall(r"(?<!`)`(ballot [a-z][^`\n]*)`", text) + re.findall(r"<code>(ballot [a-z][^<\n]*)</code>", text)
     lines = [line.partition("  #")[0].strip() for block in blocks for line in block.splitlines()]
     found = [line.removeprefix(".venv/bin/") for line in lines if line.removeprefix(".venv/bin/").startswith("ballot ")]
-    named = [words if re.search(r"[A-Z-]", words.replace("make-key", "")) else f"{words} --help" for words in inline]  # no arguments: a name
+    named = [words if re.search(r"[A-Z-]", words.replace("make-key", "")) else f"{words} --help" for words in inline]  # a name
     return [html.unescape(line) for line in [*found, *named] if "…" not in line and "COMMAND" not in line]
 
 

@@ -141,7 +141,9 @@ def test_a_recovery_code_takes_the_place_of_the_digits_once(
         assert expected == visitor.post("/officer/sign-in/second", {"code": code}).status_code
 
 
-def test_limits_guessing_digits_is_slowed_down_for_everybody_past_the_mailbox(site: Site, clock: FixedClock, returning_officer: Visitor) -> None:
+def test_limits_guessing_digits_is_slowed_down_for_everybody_past_the_mailbox(
+    site: Site, clock: FixedClock, returning_officer: Visitor
+) -> None:
     for _ in range(officers.WRONG_CODES):
         assert "not right" in text_of(returning_officer.post("/officer/account", {"code": "000000"}))
     assert "Too many wrong codes" in text_of(returning_officer.post("/officer/account", {"code": returning_officer.digits()}))
