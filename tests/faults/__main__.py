@@ -11,13 +11,15 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import signal
 import sys
 import tempfile
 import time
 import traceback
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 from tests.faults.fault import BOTH, Fault, Found, place
 from tests.support.postgresql import PostgreSQL
@@ -66,7 +68,13 @@ def table(rows: list[dict[str, Any]], known: dict[str, Fault]) -> str:
     return "\n".join(lines)
 
 
+def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
+    """Told to stop, it still ends the servers that it started."""
+    raise KeyboardInterrupt
+
+
 def main() -> int:
+    signal.signal(signal.SIGTERM, _stop)
     known = {fault.name: fault for fault in faults()}
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description="Run the fault tests at their full counts.")
     parser.add_argument("--only", default=",".join(known), help="names, with commas between (default: all)")
