@@ -47,7 +47,7 @@ def is_lost(row: Outbox) -> bool:
     """Whether another mail to the same address is in vain."""
     if row.state == State.BOUNCED:
         return row.bounce == "hard"
-    return row.state == State.FAILED and row.sealed is not None and mail.is_hard(row.status, row.detail)
+    return row.state == State.FAILED and bool(row.sealed or row.status) and mail.is_hard(row.status, row.detail)
 
 
 def latest(rows: Iterable[Outbox]) -> list[Outbox]:

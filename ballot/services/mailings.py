@@ -445,7 +445,10 @@ def _fill(session: Session, config: Config, keys: Keys, mailer: Mailer, mailing:
             mailing.stage = Stage.DONE
     letters = _letters(session, config, keys, mailing, entries, now) if entries else []
     for letter in letters:
-        mailer.put(session, replace(letter, mailing_id=mailing.id), now)
+        try:
+            mailer.put(session, replace(letter, mailing_id=mailing.id), now)
+        except MalformedError as error:  # one member's name or address must not hold up everybody's mail
+            mailer.set_aside(session, replace(letter, mailing_id=mailing.id), str(error), now)
     mailing.queued += len(letters)
     session.add(mailing)
     session.flush()

@@ -206,6 +206,21 @@ def test_a_batch_that_half_fails_pauses_the_mailing(world: World, mailer: Mailer
     assert Stage.DONE == stage(world, mailing).stage
 
 
+def test_a_member_who_cannot_be_written_to_holds_up_nobody_and_is_listed(world: World, server: Server, send: Callable[[], int]) -> None:
+    meeting, _ = opened(world)
+    bad = world.members(meeting)[2]
+    with world.database.write() as session:
+        entry = session.merge(bad)
+        entry.email = "two@at@example.org"
+        session.add(entry)
+    mailing = begin(world, meeting.id)
+    assert 7 == send()
+    assert Stage.DONE == stage(world, mailing).stage
+    with world.database.read() as session:
+        (problem,) = deliveries.problems(session, meeting.id)
+    assert (bad.handle, True, mail.Fault.NO_ADDRESS) == (problem.entry.handle, problem.lost, problem.fault)
+
+
 def test_sign_in_mail_does_not_wait_behind_a_mailing(world: World, mailer: Mailer, server: Server, send: Callable[[], int]) -> None:
     meeting, _ = opened(world, members=60)
     mailings.fill(world.database, world.config, world.keys, mailer, begin(world, meeting.id), world.now)

@@ -135,6 +135,26 @@ class Mailer:
             sealed=self._keys.seal(_purpose(message_id), json.dumps(text.__dict__).encode()),
         )
 
+    def set_aside(self, session: Session, letter: Letter, why: str, now: datetime) -> None:
+        """Record a letter that cannot be written as failed, where it must not hold up the others."""
+        identity = secrets.token_hex(16)
+        row = Outbox(
+            id=identity,
+            meeting_id=letter.meeting_id,
+            kind=letter.kind,
+            key=letter.key,
+            handle=letter.handle,
+            state=State.FAILED,
+            message_id=f"<{identity}@{self._domain}>",
+            due_at=now,
+            queued_at=now,
+            done_at=now,
+            mailing_id=letter.mailing_id,
+            status="5.1.3",
+            detail=brief(why),
+        )
+        session.add(row)
+
     def written(self, letter: Letter) -> Text:
         """The letter as it would leave, queued or not. Raises: as `put`."""
         recipient, subject = checked_address(letter.recipient), checked_heading("subject", letter.subject)
