@@ -25,6 +25,7 @@ from ballot.services import board, journal
 from ballot.services.clock import iso
 from ballot.services.database import Database
 from ballot.services.journal import Act, Actor, Entry
+from ballot.services.lifecycle import kept_until
 from ballot.verifier.report import Outcome
 from ballot.verifier.verify import verify_archive
 
@@ -226,8 +227,23 @@ def replay_journal(database: Database, data: bytes) -> ReplayedJournal:
         acts: dict[str, int] = {}
         for entry in later:
             acts[entry.act] = acts.get(entry.act, 0) + 1
+            _take_over(session, entry)
         changed = new_links(session, row.meeting_id) if _LINKS & set(acts) else 0
         return ReplayedJournal(session.get_one(Meeting, row.meeting_id).name, acts, changed)
+
+
+def _take_over(session: Session, entry: Entry) -> None:
+    """A later close that was announced, or that an election is void, holds again: everybody can read it in the journal."""
+    election = None if entry.election is None else session.get(Election, entry.election)
+    if election is None:
+        return
+    if entry.act == Act.POSTPONED:
+        election.closes_at = datetime.fromisoformat(str(entry.details["to"]))
+    elif entry.act == Act.VOIDED:
+        when = datetime.fromisoformat(entry.time)
+        election.state, election.void_reason = ElectionState.VOID, str(entry.details.get("reason", ""))
+        election.tidy_at = kept_until(election, when)
+    session.add(election)
 
 
 def new_links(session: Session, meeting_id: str) -> int:

@@ -17,13 +17,13 @@ from ballot import sealed
 from ballot.cli import main
 from ballot.errors import BackupError, ConfigurationError, NotFoundError, UnusableInputError, VerificationError
 from ballot.models import Approval, ElectionState, LoginLink, Officer, OfficerSession, Outbox, RollEntry
-from ballot.services import approvals, backup, board, journal, lifecycle, mailings, officers, registrar, replay, roll, tally
+from ballot.services import approvals, backup, board, journal, lifecycle, mailings, officers, registrar, replay, roll, sweep, tally
 from ballot.services.approvals import Need
 from ballot.services.clock import FixedClock
 from ballot.services.database import Database
 from ballot.services.keys import Keys
 from ballot.services.mail import Mailer
-from tests.services.world import MOTION, NOW, OFFICER, SECRETARY, World
+from tests.services.world import CLOSES, MOTION, NOW, OFFICER, SECRETARY, World
 from tests.support.drill import restore_drill
 
 WORDS = backup.Passphrase("four unrelated words here")
@@ -335,6 +335,25 @@ def test_links_replaced_after_the_backup_stay_dead(
         after = {entry.handle: entry for entry in roll.members(session, meeting)}
     assert [0] * 5 + [1] * 3 == [after[entry.handle].generation for entry in members]
     assert [True] * 5 + [False] * 3 == [after[entry.handle].typed_code for entry in members]
+    restored.dispose()
+
+
+def test_a_later_close_announced_after_the_backup_holds(
+    full: tuple[World, str, str], new_database: Callable[[], Database], tmp_path: Path
+) -> None:
+    """Found by the sweep: the journal came back, and the box would have closed at the old hour."""
+    world, meeting, uuid = full
+    backup.back_up(world.database, world.keys, tmp_path / "b", WORDS, world.now)
+    later = CLOSES + timedelta(hours=5)
+    with world.database.write() as session:
+        lifecycle.postpone_close(session, uuid, later, "the mail was slow", OFFICER, world.now)
+    with world.database.read() as session:
+        record = journal.text(session, meeting)
+    restored = restored_with(world, tmp_path / "b", new_database())
+    replay.replay_journal(restored, record)
+    with restored.read() as session:
+        assert later == lifecycle.election_of(session, uuid).closes_at
+    sweep.sweep(restored, uuid)
     restored.dispose()
 
 
