@@ -144,7 +144,9 @@ LIES = {
 
 
 @pytest.mark.parametrize("lie", LIES)
-def test_receipt_not_bound_to_what_was_sent_a_lying_service_is_found_out(meeting: Meeting, member: Callable, voter: Voter, lie: str) -> None:  # type: ignore[type-arg]
+def test_receipt_not_bound_to_what_was_sent_a_lying_service_is_found_out(
+    meeting: Meeting, member: Callable, voter: Voter, lie: str
+) -> None:  # type: ignore[type-arg]
     path, bend, alarm = LIES[lie]
     someone = member()
     voter.open(someone.link)
