@@ -499,13 +499,27 @@ def stream_archive(database: Database, election_uuid: str) -> tuple[int, Iterato
 
 def _stream(database: Database, election_uuid: str, last: int, timestamp: int) -> Iterator[bytes]:
     yield archive.pack_header(timestamp)
-    for first in range(0, last + 1, _CHUNK):
+    for first, end in _spans(database, election_uuid, 0, last):
         with database.read_connection() as connection:
-            data, events = _rows(connection, election_uuid, first, min(first + _CHUNK, last + 1))
+            data, events = _rows(connection, election_uuid, first, end)
         for event in events:
             for row in data.get(event.height, ()):
                 yield archive.pack_object(row.content, timestamp)
             yield archive.pack_event(event.content, timestamp)
+
+
+def _spans(database: Database, election_uuid: str, first: int, last: int) -> Iterator[tuple[int, int]]:
+    """The heights from `first` to `last` in spans to be read at once: many ballots, but one of the events after them, each of which
+    may hold as much as all ballots together.
+    """
+    with database.read_connection() as connection:
+        few = and_(_event.c.election_uuid == election_uuid, _event.c.height > max(last - _CHUNK, 0), _event.c.height <= last)
+        heavy = connection.execute(select_columns(func.min(_event.c.height)).where(few, _event.c.type != "Ballot")).scalar()
+    light = last + 1 if heavy is None else min(heavy, last + 1)
+    for start in range(first, light, _CHUNK):
+        yield start, min(start + _CHUNK, light)
+    for height in range(max(first, light), last + 1):
+        yield height, height + 1
 
 
 def _rows(connection: Connection, election_uuid: str, first: int, end: int) -> tuple[dict[int, list[Any]], Sequence[Any]]:
@@ -543,8 +557,7 @@ def checked_events(database: Database, election_uuid: str, first: int = 0) -> It
     with database.read() as session:
         last, expected = (head := head_of(session, election_uuid)).height, head.hash
         parent = event_at(session, election_uuid, first - 1).hash if first else None
-    for start in range(first, last + 1, _CHUNK):
-        end = min(start + _CHUNK, last + 1)
+    for start, end in _spans(database, election_uuid, first, last):
         with database.read_connection() as connection:
             rows = _rows_with_casts(connection, election_uuid, start, end)
         for event, objects in _compare(*rows, start, end, parent):
