@@ -24,6 +24,7 @@ from ballot.services.clock import Clock, SystemClock
 from ballot.services.database import Database
 from ballot.services.keys import Keys
 from ballot.services.startup import only_one, prepare
+from ballot.web.board.result import read_results
 from ballot.web.telemetry import share_figures
 
 WORKERS, THREADS = 2, 4
@@ -46,6 +47,7 @@ def build() -> Flask:
     app = create_app(config, clock=clock, database=database, keys=keys)
     _start_clock(config, database, keys, clock)
     _start_sweeper(config, database, clock)
+    _start_reader(database)
     if config.development:
         refill = mailings.refill(database, config, keys, mail.Mailer(config, keys), clock)
         mail.start_in_background(config, keys, database, clock, refill)
@@ -97,6 +99,22 @@ def _start_sweeper(config: Config, database: Database, clock: Clock) -> None:
                 log.exception("comparing what is stored with the chains failed; it is tried again in a moment")
 
     threading.Thread(target=work, name="sweep", daemon=True).start()
+
+
+def _start_reader(database: Database) -> None:
+    """Every worker reads and counts a published result before somebody asks for its page: of very many ballots that takes seconds."""
+
+    def work() -> None:
+        pause, seen = threading.Event(), set[str]()
+        while not pause.wait(LOOK_EVERY):
+            try:
+                read_results(database, seen)
+            except UnavailableError:
+                continue  # the next look may be luckier
+            except Exception:
+                log.exception("reading a published result failed")
+
+    threading.Thread(target=work, name="results", daemon=True).start()
 
 
 class _Worker:

@@ -8,10 +8,13 @@ import pytest
 from sqlmodel import select
 
 from ballot.app import Site
-from ballot.models import Job
+from ballot.errors import BoardDamagedError
+from ballot.models import Election, ElectionState, Job, Meeting
 from ballot.services import jobs
 from ballot.services.jobs import Tools
 from ballot.services.keys import Keys
+from ballot.web.board import result
+from ballot.web.board.result import read_results
 from tests.web.conftest import Visitor, text_of
 from tests.web.test_journey import freeze, make_ballot, make_meeting, upload
 
@@ -67,3 +70,24 @@ def test_work_that_failed_says_why_until_it_is_done(
     assert 303 == officer.post(f"{page}/lock", {"code": officer.digits()}).status_code
     assert 1 == jobs.work(tools(site))
     assert "failed" not in text_of(officer.get(page))
+
+
+def test_published_results_are_worked_out_before_anybody_asks(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: set[str] = set()
+    read_results(site.database, seen)
+    assert set() == seen
+    with site.database.write() as db:
+        db.add(Meeting(id="AMeeting", name="A meeting", created_at=site.clock.now()))
+        db.flush()
+        hours = {"created_at": site.clock.now(), "opens_at": site.clock.now(), "closes_at": site.clock.now()}
+        db.add(Election(uuid="AnElection1234", meeting_id="AMeeting", state=ElectionState.PUBLISHED, name="Motions", **hours))
+    asked: list[str] = []
+
+    def damaged(_database: object, uuid: str) -> tuple[object, ...]:
+        asked.append(uuid)
+        raise BoardDamagedError("The result is not there.", height=0)
+
+    monkeypatch.setattr(result, "published_result", damaged)
+    for _ in range(2):
+        read_results(site.database, seen)
+    assert ["AnElection1234"] == asked  # once, however it went

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
+from sqlmodel import col, select
+
 from ballot.count.blt import write_blt
 from ballot.count.record import Record
+from ballot.errors import BallotError
+from ballot.models import Election, ElectionState
 from ballot.protocol.messages import QuestionH, QuestionNH
 from ballot.recount import Outcome
 from ballot.services import tally
 from ballot.services.database import Database
 
 SHOWN = 300  # different rankings on the page; the file has all
+KEPT = 20  # results that are worked out before anybody asks
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,20 @@ def published_result(database: Database, uuid: str) -> tuple[QuestionResult, ...
     found = tuple(map(_shown, tally.outcome(database, uuid).questions))
     database.setups[f"result of {uuid}"] = found
     return found
+
+
+def read_results(database: Database, seen: set[str]) -> None:
+    """The newest published results that were not `seen` are worked out in this process, with their files of rankings."""
+    with database.read() as session:
+        published = select(Election.uuid).where(Election.state == ElectionState.PUBLISHED).order_by(col(Election.published_at).desc())
+        uuids = session.exec(published.limit(KEPT)).all()
+    for uuid in uuids:
+        if uuid in seen:
+            continue
+        seen.add(uuid)
+        with suppress(BallotError):  # its page will say what is wrong with it
+            for question in published_result(database, uuid):
+                _ = question.blt
 
 
 def _shown(outcome: Outcome) -> QuestionResult:
