@@ -168,6 +168,12 @@ class Poll:
             time.sleep(0.01)
         return time.monotonic() - begin
 
+    def await_checkpoint(self, *, seconds: float = 60) -> None:
+        """The first sweep is over."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and self.request("GET", f"/e/{self.uuid}/checkpoint").status != 200:
+            time.sleep(0.05)
+
     # --- the site's processes -------------------------------------------------------------------------------------
 
     def workers(self) -> list[int]:

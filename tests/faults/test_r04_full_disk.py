@@ -24,6 +24,7 @@ def run(rounds: int, here: Place) -> Found:
         waiting = iter(poll.jobs)
         first = poll.cast(next(waiting))
         found.expect(first is not None and first.status == 200, "no receipt before the disk is full")
+        poll.await_checkpoint()
         for number in range(rounds):
             disk.fill()
             unlucky = _until_refused(poll, waiting, found, number)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import http.client
 import shutil
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -67,7 +68,9 @@ def copy_of(poll: Poll, here: Place, name: str) -> Iterator[Poll]:
     for left in folder.glob("*"):
         left.unlink() if left.is_file() else shutil.rmtree(left)
     shutil.copytree(poll.site.folder / "keys", folder / "keys")
-    shutil.copyfile(str(poll.hall.database.engine.url.database), folder / "copy.sqlite3")
+    with closing(sqlite3.connect(str(poll.hall.database.engine.url.database))) as connection:
+        connection.execute("VACUUM INTO ?", (str(folder / "copy.sqlite3"),))
+    (folder / "copy.sqlite3").chmod(0o600)
     poll.site.start()
     environ = {
         "BALLOT_DATABASE_URL": f"sqlite:///{folder / 'copy.sqlite3'}",

@@ -85,6 +85,7 @@ def run(rounds: int, here: Place) -> Found:
     """Each round flips one bit of each kind; what each comes to is in the figures."""
     found, luck = Found(), random.Random(here.seed)
     full = fill(here.url("whole"))
+    here.stack.callback(full.world.database.dispose)
     _database(found, full, rounds, luck)
     if here.kind == "sqlite":
         path = Path(str(full.world.database.engine.url.database))
