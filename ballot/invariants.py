@@ -166,16 +166,15 @@ class Member:
 class Assembly:
     """One meeting with a frozen roll that is not tidied.
 
-    `commitment` is the published one, `recomputed` that of the stored roll (None: an address was corrected since, so that it has to
-    differ). `replacements` and `withdrawals` are the journal's (None: a restore replaced links without saying whose). `sent` is
-    whose links have been sent, by handle.
+    `commitment` is the published one, `recomputed` that of the stored roll as it was frozen. `replacements` and `withdrawals` are the
+    journal's (None: a restore replaced links without saying whose). `sent` is whose links have been sent, by handle.
     """
 
     meeting: str
     members: Sequence[Member]
     included: int
     commitment: str
-    recomputed: str | None
+    recomputed: str
     replacements: int | None
     withdrawals: int
     sent: frozenset[str]
@@ -628,7 +627,7 @@ def the_roll_is_the_frozen_one(assembly: Assembly) -> Iterator[Finding]:
     """The stored roll has as many members as were counted at the freeze, and gives the published commitment."""
     if len(assembly.members) != assembly.included:
         yield None, f"{assembly.included} members were counted when the roll was frozen, and {len(assembly.members)} are stored"
-    if assembly.recomputed is not None and assembly.recomputed != assembly.commitment:
+    if assembly.recomputed != assembly.commitment:
         yield None, "the stored roll does not give the published commitment: a member's line was changed"
 
 

@@ -206,7 +206,8 @@ class RollEntry(SQLModel, table=True):
     """One line of a roll. `handle` is random and means nothing outside; `generation` counts reissues of the link.
 
     `reason` is empty for a member who can vote. Left-out lines are kept only until the roll is frozen. `cards` counts the paper cards
-    made; `card_link_by` and `card_code_by` are the two officers who have still to print their half of the newest.
+    made; `card_link_by` and `card_code_by` are the two officers who have still to print their half of the newest. `frozen_key` is what
+    `email_key` was when the roll was frozen, once the address was corrected since: the published fingerprint is of it.
     """
 
     __tablename__ = "roll_entry"
@@ -219,6 +220,7 @@ class RollEntry(SQLModel, table=True):
     name: str
     email: str
     email_key: str
+    frozen_key: str = Field(default="", sa_column_kwargs={"server_default": ""})
     sections: list[str] = _json_list()
     reason: str = ""
     detail: str = ""

@@ -234,13 +234,13 @@ def _assembly(session: Session, meeting_id: str, elections: list[Election], acts
         Member(entry.handle, entry.generation, entry.withdrawn, entry.email_key, tuple(letters.get(entry.handle, ()))) for entry in entries
     ]
     number = {act: sum(entry.act == act for entry in acts) for act in (Act.LINK_REISSUED, Act.ADDRESS_CORRECTED, Act.LINK_WITHDRAWN)}
-    corrected, restored = number[Act.ADDRESS_CORRECTED] > 0, any(entry.act == Act.RESTORED for entry in acts)
+    restored = any(entry.act == Act.RESTORED for entry in acts)
     return Assembly(
         meeting=meeting_id,
         members=members,
         included=roll_row.included,
         commitment=roll_row.commitment,
-        recomputed=None if corrected else roll.commitment(meeting_id, roll.leaves(session, roll_row)),
+        recomputed=roll.commitment(meeting_id, roll.leaves(session, roll_row)),
         replacements=None if restored else number[Act.LINK_REISSUED] + number[Act.ADDRESS_CORRECTED],
         withdrawals=number[Act.LINK_WITHDRAWN],
         sent=frozenset(_written_to(session, meeting_id, acts)),

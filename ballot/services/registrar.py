@@ -220,6 +220,7 @@ def reissue(
         other = roll.find(session, entry.meeting_id, address)
         if other is not None and other.handle != handle:
             raise PreconditionError("Another member of this roll has that address.")
+        entry.frozen_key = entry.frozen_key or entry.email_key
         entry.email, entry.email_key = address, roll.fold_email(address)
     entry.generation += 1
     entry.typed_code = False

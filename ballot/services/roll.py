@@ -731,7 +731,7 @@ def leaf(meeting_id: str, member_salt: str, name: str, email_key: str, member_se
 def leaves(session: Session, roll: Roll) -> list[str]:
     """The sorted leaves of a roll."""
     return sorted(
-        leaf(entry.meeting_id, own_salt(roll.salt, entry.handle), entry.name, entry.email_key, entry.sections)
+        leaf(entry.meeting_id, own_salt(roll.salt, entry.handle), entry.name, entry.frozen_key or entry.email_key, entry.sections)
         for entry in members(session, roll.meeting_id)
     )
 

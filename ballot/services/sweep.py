@@ -79,7 +79,7 @@ def sweep(database: Database, election_uuid: str) -> tuple[int, str]:
         _row(election, acts, setup, timestamp)
         _credentials(session, election, setup)
         _companions(session, election_uuid, acts)
-        _roll(session, election.meeting_id, acts)
+        _roll(session, election.meeting_id)
     return wanted, identity
 
 
@@ -164,18 +164,20 @@ def _companions(session: Session, uuid: str, acts: list[Entry]) -> None:
         raise BoardDamagedError("The companion proofs in the database are not those on the journal.", height=0)
 
 
-def _roll(session: Session, meeting_id: str, acts: list[Entry]) -> None:
-    """The roll gives its published commitment, as long as no address was corrected and nothing is tidied."""
+def _roll(session: Session, meeting_id: str) -> None:
+    """The roll gives its published commitment, as long as nothing is tidied."""
     found = session.get(Roll, meeting_id)
-    corrected = any(entry.act == Act.ADDRESS_CORRECTED for entry in acts)
-    if found is None or found.frozen_at is None or not found.salt or corrected:
+    if found is None or found.frozen_at is None or not found.salt:
         return
     rows = session.execute(
-        select(_entry.c.handle, _entry.c.name, _entry.c.email_key, _entry.c.sections).where(
+        select(_entry.c.handle, _entry.c.name, _entry.c.frozen_key, _entry.c.email_key, _entry.c.sections).where(
             _entry.c.meeting_id == meeting_id, _entry.c.reason == ""
         )
     )
-    leaves = sorted(roll.leaf(meeting_id, roll.own_salt(found.salt, row.handle), row.name, row.email_key, row.sections) for row in rows)
+    leaves = sorted(
+        roll.leaf(meeting_id, roll.own_salt(found.salt, row.handle), row.name, row.frozen_key or row.email_key, row.sections)
+        for row in rows
+    )
     if roll.commitment(meeting_id, leaves) != found.commitment:
         raise BoardDamagedError("The roll in the database does not give its published commitment: a member's line was changed.", height=0)
 

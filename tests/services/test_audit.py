@@ -535,7 +535,7 @@ def test_no_check_is_idle(template: Store, tmp_path: Path) -> None:
     note(fired(template, history, lambda box: setattr(box, "kept", b"another")))
     note(fired(template, history, lambda box: setattr(box, "earlier", io.BytesIO(b"another"))))
     two = [Member(handle, 0, withdrawn=False, address="one@example.org") for handle in "ab"]
-    assembly = Assembly(template.meeting, two, 2, "", None, 0, 0, frozenset())
+    assembly = Assembly(template.meeting, two, 2, "", "", 0, 0, frozenset())
     assert ["I7"] == [violation.invariant for violation in invariants.audit_assembly(assembly)]
     note({"I7": {check.__name__ for _, check in MEETING_CHECKS if list(check(assembly))}})
     one: dict[str, set[str]] = {}

@@ -17,11 +17,11 @@ from ballot.errors import (
     TokenInvalidError,
     TypedCodeError,
 )
-from ballot.models import Meeting, RollEntry
+from ballot.models import Meeting, Roll, RollEntry
 from ballot.protocol import credentials
 from ballot.protocol.ballots import create_ballot
 from ballot.protocol.proofs import prove_typed_code
-from ballot.services import board, journal, lifecycle, registrar, tokens
+from ballot.services import board, journal, lifecycle, registrar, roll, tokens
 from ballot.services.approvals import Need
 from ballot.services.keys import Keys
 from ballot.services.registrar import Cause
@@ -175,6 +175,19 @@ def test_the_record_of_a_reissue_names_nobody(world: World) -> None:
     assert ("an address corrected", {"cause": "the address was wrong", "number so far": 1}) == (last.act, last.details)
     assert members[0].handle not in text
     assert "new@example.org" not in text
+
+
+def test_a_corrected_address_leaves_the_frozen_fingerprint_as_it_was(world: World) -> None:
+    """The list behind the fingerprint was computed from the corrected addresses, and no longer gave what was published."""
+    meeting, _, members = opened(world)
+    with world.database.read() as session:
+        before = roll.leaves(session, session.get_one(Roll, meeting.id))
+    for address in ("first@example.org", "second@example.org"):
+        reissue(world, meeting, members[0], email=address)
+    with world.database.read() as session:
+        found = session.get_one(Roll, meeting.id)
+        assert before == roll.leaves(session, found)
+        assert found.commitment == roll.commitment(meeting.id, before)
 
 
 def test_never_after_the_vote_is_spent(world: World) -> None:
