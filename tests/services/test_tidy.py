@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -196,7 +197,7 @@ def test_after_its_date_no_name_address_code_or_link_is_in_the_database_files(ow
     world.clock.moment = NOW + timedelta(days=2)
     members = world.members(meeting)
     for entry in members[:6]:
-        also = lambda session, accepted: invitations.queue_receipt(session, world.config, mailer, accepted)  # noqa: E731
+        also = partial(invitations.queue_receipt, world.config, mailer)
         board.cast(world.database, world.keys, uuid, world.token(entry), world.ballot(uuid, entry, [(0, 1, 0)]), world.now, also=also)
     with world.database.write() as session:
         asked = approvals.ask(session, meeting.id, approvals.Need.REISSUE, members[7].handle, "", OFFICER, world.now).id
