@@ -223,7 +223,7 @@ def _assembly(session: Session, meeting_id: str, elections: list[Election], acts
     entries = roll.members(session, meeting_id)
     tidied = bool(elections) and all(election.tidied_at is not None for election in elections)
     if roll_row is None or roll_row.frozen_at is None or (tidied and not entries):
-        return Assembly(meeting_id, (), 0, "", None, 0, 0, frozenset(), trouble) if trouble else None
+        return Assembly(meeting_id, (), 0, "", "", 0, 0, frozenset(), trouble) if trouble else None
     letters: dict[str, list[tuple[int, str]]] = {}
     mails = select(col(Outbox.handle), col(Outbox.key), col(Outbox.state)).where(
         col(Outbox.meeting_id) == meeting_id, col(Outbox.kind) == "invitation"
