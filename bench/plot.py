@@ -36,17 +36,16 @@ def lines(path: Path, title: str, x_label: str, y_label: str, series: Series, *,
     parts.append(f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 10}" text-anchor="middle">{escape(x_label)}</text>')
     middle = (TOP + HEIGHT - BOTTOM) / 2
     parts.append(f'<text x="16" y="{middle}" text-anchor="middle" transform="rotate(-90 16 {middle})">{escape(y_label)}</text>')
-    labels: list[float] = []
+    ends = sorted(shown, key=lambda name: up(sorted(shown[name])[-1][1]))
+    labels: dict[str, float] = {}  # each beside the end of its line, or as near below as there is room
+    for name in ends:
+        labels[name] = max(up(sorted(shown[name])[-1][1]) + 4, max(labels.values(), default=0) + 14)
     for number, (name, points) in enumerate(shown.items()):
         colour = COLOURS[number % len(COLOURS)]
         places = [f"{across(x):.1f} {up(y):.1f}" for x, y in sorted(points)]
         parts.append(f'<path d="M{"L".join(places)}" fill="none" stroke="{colour}" stroke-width="2"/>')
         parts += [f'<circle cx="{place.split()[0]}" cy="{place.split()[1]}" r="2.5" fill="{colour}"/>' for place in places[:40]]
-        label = up(sorted(points)[-1][1]) + 4
-        while any(abs(label - other) < 14 for other in labels):
-            label += 14 if label < middle else -14
-        labels.append(label)
-        parts.append(f'<text x="{WIDTH - RIGHT + 8}" y="{label:.1f}" fill="{colour}">{escape(name)}</text>')
+        parts.append(f'<text x="{WIDTH - RIGHT + 8}" y="{labels[name]:.1f}" fill="{colour}">{escape(name)}</text>')
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join([*parts, "</svg>", ""]), encoding="utf-8")
 
