@@ -85,11 +85,7 @@ def target(app: Flask, site: Site, clock: FixedClock) -> Target:  # noqa: F811
     for _ in range(2):
         uuids.append(world.election(meeting))
         world.lock(uuids[-1])
-    with site.database.write() as db:
-        from ballot.services import lifecycle
-        from tests.services.world import OFFICER
-
-        for uuid in uuids:
-            lifecycle.open_voting(db, uuid, OFFICER, clock.now())
+    for uuid in uuids:
+        world.open_voting(uuid)
     clock.moment += timedelta(days=2)
     return Target(site, app.test_client(), world, uuids, world.members(meeting))

@@ -15,7 +15,7 @@ from ballot.app import Site
 from ballot.errors import MalformedError
 from ballot.models import Outbox, RollEntry
 from ballot.protocol import credentials
-from ballot.services import invitations
+from ballot.services import mailings
 from ballot.services.mail import Asked, invitation
 from ballot.web import headers
 from tests.attacks.conftest import Target
@@ -28,7 +28,7 @@ def send_links(target: Target) -> None:
     meeting = target.members[0].meeting_id
     with target.site.database.write() as db:
         site = target.site
-        invitations.send_links(db, site.config, site.keys, site.mailer, meeting, OFFICER, site.clock.now())
+        mailings.send_at_once(db, site.config, site.keys, site.mailer, meeting, OFFICER, site.clock.now())
 
 
 def test_tokens_and_codes(target: Target) -> None:

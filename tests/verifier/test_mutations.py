@@ -18,6 +18,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -173,7 +174,7 @@ def run_into() -> dict[tuple[str, int], list[Case]]:
         (file, node.lineno)
         for file, module in PROTOCOL.items()
         if file
-        for node in ast.walk(ast.parse(open(file, encoding="utf-8").read()))  # noqa: PTH123, SIM115
+        for node in ast.walk(ast.parse(Path(file).read_text(encoding="utf-8")))
         if isinstance(node, ast.Raise) and node.exc is not None
     }
     found: dict[tuple[str, int], list[Case]] = defaultdict(list)
