@@ -36,7 +36,7 @@ from ballot.web.turnout import line as turnout_line
 from tests.browser.hall import MOTION, OFFICER, RON, Hall, Meeting, draft
 from tests.browser.voter import PATIENCE, Voter
 from tests.services.world import World
-from tests.support.chromium import browser
+from tests.support.chromium import PHONE, browser
 
 pytestmark = pytest.mark.browser
 
@@ -76,9 +76,9 @@ def published(hall: Hall) -> Meeting:
     return meeting
 
 
-@pytest.fixture(scope="module", params=[(360, 740), (1280, 900)], ids=["phone", "desk"])
-def screen(request: pytest.FixtureRequest) -> Iterator[Chrome]:
-    with browser(request.param) as driver:
+@pytest.fixture(scope="module")
+def screen() -> Iterator[Chrome]:
+    with browser(PHONE) as driver:
         yield driver
 
 

@@ -52,7 +52,16 @@ class Target:
     """A reader, and good inputs to begin with."""
 
     read: Callable[[bytes], object]
-    seeds: Callable[[], list[bytes]]
+    make_seeds: Callable[[], list[bytes]]
+
+    def seeds(self) -> list[bytes]:
+        """Made once: some take a key derivation."""
+        return _made(self)
+
+
+@cache
+def _made(target: Target) -> list[bytes]:
+    return target.make_seeds()
 
 
 def _archive(data: bytes) -> None:

@@ -41,7 +41,7 @@ _EXCEPTIONS = {
     Act.LOT_DRAWN: "A lot was drawn in public",
     Act.TIDY_POSTPONED: "The deletion was put off",
 }
-STAGES = 6  # side by side on A4, at most
+STAGES = 4  # side by side on A4, at most
 _OF_MEMBERS = {Act.LINK_REISSUED, Act.LINK_WITHDRAWN, Act.ADDRESS_CORRECTED, Act.CARD_MADE}
 
 
