@@ -79,6 +79,8 @@ def _bytes(value: Any, length: int | None = None) -> bytes:
         data = base64.b64decode(value, validate=True)
     except (TypeError, ValueError) as error:
         raise MalformedError("a field is not base64") from error
+    if _base64(data) != value:  # the last character's spare bits
+        raise MalformedError("a field is not base64 in its one form")
     if length is not None and len(data) != length:
         raise MalformedError("a field has another length")
     return data

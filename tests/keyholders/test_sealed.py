@@ -46,6 +46,18 @@ def test_a_short_passphrase_is_refused() -> None:
         seal("test", {}, b"", "too short")
 
 
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_the_spare_bits_of_base64_are_zero(length: int) -> None:
+    """A file with one of them set opened all the same."""
+    whole = seal("test", {}, b"x" * length, PASSPHRASE).removesuffix(b"\n")
+    last = whole.rindex(b'"}') - 1 - whole.count(b"=", whole.rindex(b'"data"'))
+    for bit in range(8):
+        raw = bytearray(whole)
+        raw[last] ^= 1 << bit
+        with pytest.raises((MalformedError, WrongPassphraseError)):
+            unseal(bytes(raw), PASSPHRASE)
+
+
 @given(st.data())
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_flipped_bit_is_refused(data: st.DataObject) -> None:

@@ -9,7 +9,8 @@ export const MIN_PASSPHRASE = 12; // characters
 const SCRYPT_N = 1 << 17; // 128 MiB, and about a second a guess
 const MAX_SCRYPT_N = 1 << 20;
 const MAX_FILE = 1 << 20; // bytes; a key file has about 600
-const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+// In its one form: the last character's spare bits are zero.
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$/;
 
 /** The passphrase is not the file's, or the file was changed. */
 export class WrongPassphraseError extends Error {
