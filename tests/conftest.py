@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from tests.support.need import REQUIRE_ALL
 from tests.support.pictures import write_index
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     from tests.support.postgresql import PostgreSQL
     from tests.support.site import Site
     from tests.support.smtp import SMTPServer
+
+# Where nothing may be missing, properties are tried on the same examples each time: what chance finds, it finds on developers' machines.
+settings.register_profile("the same each time", derandomize=True, deadline=None)
+if REQUIRE_ALL:
+    settings.load_profile("the same each time")
 
 
 @pytest.fixture(scope="session")
