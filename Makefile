@@ -7,8 +7,8 @@ TOOLS := $(VENV)/.test-tools
 BUNDLE := $(VENV)/.bundle
 LOCKED := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-find-links --no-emit-index-url \
 	--custom-compile-command "make lock"
-# Tests run in so many processes at once, a file at a time.
-PROCESSES ?= 2
+# Tests run in so many processes at once, a file at a time; much of their time is waiting for browsers and servers.
+PROCESSES ?= 3
 
 .PHONY: run headless test coverage texts lint bench build clean load size faults fuzz mutations lock audit sbom release
 
@@ -21,7 +21,7 @@ headless: $(INSTALLED)  ## the same annual general meeting from roll to verified
 build: $(BUNDLE)  ## the environment, and the booth's script
 
 test: $(BUNDLE) $(TOOLS)  ## everything that this machine can run; says what it skips
-	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 coverage: $(BUNDLE) $(TOOLS)
 	$(BIN)/coverage run -m pytest $(PYTEST_ARGS)

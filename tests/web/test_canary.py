@@ -99,7 +99,8 @@ def ran(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 def _run(folder: Path, url: str, smtp: SMTPServer, server: PostgreSQL | None) -> Ran:
     # A sender leaves a server that says 421 alone for a minute: that is waited for once, not on both databases.
-    refusals = iter([f"{450 if server else 421} 4.7.0 <{ADDRESS}> not so fast", f"450 4.2.1 <{ADDRESS}> is busy"])
+    refused = [] if server else [f"421 4.7.0 <{ADDRESS}> not so fast", f"450 4.2.1 <{ADDRESS}> is busy"]
+    refusals = iter(refused)
     smtp.on_recipient = lambda address: next(refusals, "250 OK") if address == ADDRESS else "250 OK"
     settings = {"BALLOT_SMTP_HOST": smtp.host, "BALLOT_SMTP_PORT": str(smtp.port), "BALLOT_SMTP_TLS": "none"}
     site = Site(
@@ -155,7 +156,7 @@ def _run(folder: Path, url: str, smtp: SMTPServer, server: PostgreSQL | None) ->
         assert 409 == member.booth(f"/vote/{uuid}/cast", {"token": token, "ballot": sealed[canary.handle][:-1] + code})[0]
         send = [sys.executable, "-m", "ballot.cli", "mail"]
         mailing = subprocess.run(send, cwd=ROOT, env=site.environ, capture_output=True, text=True, check=True)
-        assert "[address]" in mailing.stderr
+        assert bool(refused) is ("[address]" in mailing.stderr)
         metrics = member.ask("/metrics")[1]
         ballot(site, "backup", str(folder / "site.backup"), "--passphrase-file", str(words))
         assert 200 == browser.ask("/officer/")[0]
