@@ -111,9 +111,15 @@ class Voter:
         return found[0]
 
     def press(self, name: str) -> None:
-        element = self.button(name)
-        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
-        element.click()
+        for last_try in (False, True):  # a page that draws itself anew in between has the same button again
+            element = self.button(name)
+            try:
+                self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
+                element.click()
+                return
+            except StaleElementReferenceException:
+                if last_try:
+                    raise
 
     def choose(self, label: str) -> None:
         """Tick the box or button with this label."""
@@ -149,8 +155,8 @@ class Voter:
         raise AssertionError(f"the keyboard does not reach “{name}”; the page shows:\n{self.text}")
 
     def focus_is_seen(self) -> None:
-        """WCAG 2.2, 2.4.7 and 2.4.11: an outline around what has the focus, and nothing over it."""
-        assert (told := self.driver.execute_script(FOCUS_SEEN)) == "seen", told
+        """WCAG 2.2, 2.4.7 and 2.4.11: an outline around what has the focus, and nothing over it, once the page stands still."""
+        self._wait(lambda: self.driver.execute_script(FOCUS_SEEN) == "seen", "a focus that can be seen")
 
     def offline(self, gone: bool) -> None:
         """Take the network away, or give it back."""
