@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -146,4 +145,3 @@ def test_body_limits(target: Target, name: str, bend: Callable[[str], str]) -> N
     for body in (deep(100_000).encode(), b'{"token":' + b"9" * 100_000 + b"}", b'{"token":"' + b"x" * 300_000 + b'"}'):
         assert target.post("/vote/open", body).status_code in {400, 413}
     assert 200 == target.cast(uuid, member, good).status_code
-    assert "malformed" != json.loads(good)["election_uuid"]
