@@ -18,8 +18,6 @@ from pathlib import Path
 import pyotp
 import pytest
 from selenium.webdriver import Chrome
-from selenium.webdriver.support.expected_conditions import staleness_of
-from selenium.webdriver.support.ui import WebDriverWait
 from sqlmodel import select
 
 from ballot.models import RollEntry, Trustee
@@ -34,9 +32,9 @@ from ballot.services.registrar import Cause
 from ballot.services.turnout import Turnout, joined
 from ballot.web.turnout import line as turnout_line
 from tests.browser.hall import MOTION, OFFICER, RON, Hall, Meeting, draft
-from tests.browser.voter import PATIENCE, Voter
+from tests.browser.voter import Voter
 from tests.services.world import World
-from tests.support.chromium import PHONE, browser
+from tests.support.chromium import PHONE, browser, next_page
 
 pytestmark = pytest.mark.browser
 
@@ -144,12 +142,9 @@ class OfficerAtDesk:
             if " ".join((element.get_attribute("textContent") or "").split()) == words
         ]
         assert found, f"no “{words}” on {self.driver.current_url}: {self.text}"
-        page = self.driver.find_element("tag name", "html")
         self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", found[0])
-        found[0].click()
-        waiting = WebDriverWait(self.driver, PATIENCE, poll_frequency=0.05)
-        waiting.until(staleness_of(page))
-        waiting.until(lambda driver: driver.execute_script("return document.readyState") == "complete")
+        with next_page(self.driver):
+            found[0].click()
 
 
 def test_a_practice_is_made_from_the_task_list(hall: Hall, screen: Chrome) -> None:
@@ -273,9 +268,8 @@ def test_am_i_on_the_list_is_asked_without_a_script_or_a_cookie(hall: Hall, scre
     assert [] == screen.find_elements("tag name", "script")
     picture(screen, "meeting")
     screen.find_element("id", "email").send_keys("ama.boateng@example.org")
-    page = screen.find_element("tag name", "html")
-    screen.find_element("css selector", "form button").click()
-    WebDriverWait(screen, PATIENCE).until(staleness_of(page))
+    with next_page(screen):
+        screen.find_element("css selector", "form button").click()
     assert "We answer by e-mail" in screen.find_element("tag name", "main").text
     picture(screen, "meeting answered")
     assert [] == screen.get_cookies()

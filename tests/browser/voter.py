@@ -13,6 +13,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.support.axe import Axe
+from tests.support.chromium import PATIENCE
 from tests.support.pictures import take_both
 
 LABEL_OF_FOCUS = "return (document.activeElement.labels?.[0]?.textContent ?? '').trim()"
@@ -23,7 +24,6 @@ if (look.outlineStyle === 'none' || parseFloat(look.outlineWidth) < 2) return `n
 const middle = (Math.max(box.top, 0) + Math.min(box.bottom, innerHeight)) / 2;
 const top = document.elementFromPoint(box.x + box.width / 2, middle);
 return e === top || e.contains(top) || top?.contains(e) ? 'seen' : `hidden: ${e.outerHTML}`;"""
-PATIENCE = 20  # seconds that a loaded machine may take for one step
 
 
 class Voter:
@@ -81,7 +81,7 @@ class Voter:
         def tried(_driver: Any) -> bool:
             try:
                 return bool(holds())
-            except StaleElementReferenceException:
+            except WebDriverException:  # between two pages the driver may complain of an element without a document
                 return False
 
         try:

@@ -14,6 +14,7 @@ from tests.support.need import missing, program
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
+PATIENCE = 30  # seconds that a loaded machine may take for one step
 PHONE = (360, 740)
 DESK = (1280, 900)
 QUIET = (
@@ -65,3 +66,17 @@ def browser(size: tuple[int, int] = PHONE, *, javascript: bool = True, downloads
             yield driver
         finally:
             driver.quit()
+
+
+@contextmanager
+def next_page(driver: Chrome) -> Iterator[None]:
+    """What is done inside leads to another page; afterwards that page stands."""
+    from selenium.common.exceptions import WebDriverException
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    begun = "return document.readyState === 'complete' ? performance.timeOrigin : null"
+    before = driver.execute_script("return performance.timeOrigin")
+    yield
+    # Between two pages the driver may complain of a node or a frame without a document: then it is asked again.
+    wait = WebDriverWait(driver, PATIENCE, poll_frequency=0.05, ignored_exceptions=[WebDriverException])
+    wait.until(lambda _: driver.execute_script(begun) not in {None, before}, f"no page after {driver.current_url}")

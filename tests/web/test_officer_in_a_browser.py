@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pyotp
 import pytest
 
+from tests.support.chromium import next_page
 from tests.support.need import ROOT
 from tests.support.site import Site
 from tests.web.test_journey import ROLL
@@ -42,16 +43,8 @@ def add_officer(site: Site, email: str) -> str:
 
 def press(browser: Chrome, words: str) -> None:
     """Press a button or link of the page and wait for the page that follows."""
-    from selenium.common.exceptions import WebDriverException
-    from selenium.webdriver.support.expected_conditions import staleness_of
-    from selenium.webdriver.support.wait import WebDriverWait
-
-    # Between two pages the driver may complain of a node without a document: then it is asked again.
-    wait = WebDriverWait(browser, 30, ignored_exceptions=[WebDriverException])
-    before = browser.find_element("tag name", "html")
-    browser.find_element("xpath", f"//main//button[contains(., '{words}')]|//main//a[contains(., '{words}')]").click()
-    wait.until(staleness_of(before))
-    wait.until(lambda now: now.execute_script("return document.readyState") == "complete")
+    with next_page(browser):
+        browser.find_element("xpath", f"//main//button[contains(., '{words}')]|//main//a[contains(., '{words}')]").click()
 
 
 def fill(browser: Chrome, **fields: str) -> None:
