@@ -3,6 +3,10 @@
 English is the text in the sources, marked with `_` where it is used and `N_`, `nN_` where it is only written down. Another
 language is one more PO file and one more line in `LANGUAGES`. The files are read as they stand: nothing has to be compiled.
 `python -m ballot.language` brings them up to date with the sources; what is new is then empty and waits for its translation.
+
+What Python says on a page or in a mail is a `Text`, made by `phrase` or `phrases`: English for every program, and in the reader's
+language where it is put into HTML. English alone, by decision, are: what is part of a record or of a report that is compared byte
+for byte (`protocol`, `count`, `verifier`, the journal), what is stored, JSON, and what the host reads (commands, logs, settings).
 """
 
 from __future__ import annotations
@@ -10,23 +14,31 @@ from __future__ import annotations
 import gettext
 import io
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
+from markupsafe import escape
 
 ENGLISH: Final = "en"
 LANGUAGES: Final = {ENGLISH: "English", "cy": "Cymraeg"}  # each by its own name
 TAGS: Final = {ENGLISH: "en-GB"}  # what a page's `lang` says where it is more than the language
 FOLDER: Final = Path(__file__).parent / "languages"
-KEYWORDS: Final[dict[str, Any]] = {"_": None, "N_": None, "gettext": None, "nN_": (1, 2), "ngettext": (1, 2)}
+KEYWORDS: Final[dict[str, Any]] = {
+    **dict.fromkeys(("_", "N_", "gettext", "phrase")),
+    **dict.fromkeys(("nN_", "ngettext", "phrases"), (1, 2)),
+}
 METHODS: Final = [("ballot/**.py", "python"), ("templates/**.html", "jinja2"), ("templates/**.txt", "jinja2")]
 PLURALS: Final = 200  # every language's plural repeats itself by hundreds
+READER: Final[ContextVar[str]] = ContextVar("language", default=ENGLISH)  # the language of the page that is being made
 
 
 class Plural(NamedTuple):
@@ -44,6 +56,98 @@ def N_(text: str) -> str:  # noqa: N802 - gettext's customary name
 def nN_(one: str, many: str) -> Plural:  # noqa: N802 - as N_
     """A text that counts something, translated where it is shown."""
     return Plural(one, many)
+
+
+class Text(str):
+    """A text in English that can be said in another language, with the values that fill its names in braces.
+
+    It is a string like any other, and stays English in a log, in JSON and in the database; joined to another string or formatted
+    it becomes plain English. Only `__html__`, which templates and forms call, and `shown` give it in the reader's language.
+    """
+
+    __slots__ = ("source", "values")
+    source: str | Plural
+    values: Mapping[str, object]
+
+    def __new__(cls, english: str, source: str | Plural = "", values: Mapping[str, object] | None = None) -> Self:
+        """Without a source: a text that was stored, or came from a list, and is marked somewhere else."""
+        made = super().__new__(cls, english)
+        made.source, made.values = source or str.__str__(made), values or {}
+        return made
+
+    def __str__(self) -> str:
+        """Itself, so that the text of an error is still one that can be translated."""
+        return self
+
+    def __html__(self) -> str:
+        """For HTML, escaped, in the reader's language."""
+        return escape(shown(self))
+
+    def in_language(self, language: str) -> str:
+        """As it is said there; English where it has no translation."""
+        if language == ENGLISH:
+            return str.__str__(self)
+        speak, source = translations(language), self.source
+        if isinstance(source, Plural):
+            said = speak.ngettext(source.one, source.many, int(str(self.values["count"])))
+        else:
+            said = speak.gettext(source)
+        return said.format(**{name: in_language(value, language) for name, value in self.values.items()}) if self.values else said
+
+
+class Words(StrEnum):
+    """A list of words, each marked with `N_`, that are shown by themselves."""
+
+    def __html__(self) -> str:
+        """As a `Text`."""
+        return escape(shown(self))
+
+
+def phrase(text: str, /, **values: object) -> Text:
+    """A text of ours with values for its names in braces. A text is one whole sentence where that can be, for its order may change."""
+    return Text(text.format(**values) if values else text, text, values)
+
+
+def phrases(one: str, many: str, count: int, /, **values: object) -> Text:
+    """A text that counts something: `one` where the count is 1. It may show it as `{count}`, or `{count:,}`."""
+    values["count"] = count
+    return Text((one if count == 1 else many).format(**values), Plural(one, many), values)
+
+
+def joined(parts: Sequence[str], separator: str = " ") -> Text:
+    """Whole sentences, or the items of a list, one after another."""
+    values = {f"part{number}": part for number, part in enumerate(parts)}
+    return phrase(separator.join(f"{{{name}}}" for name in values), **values)
+
+
+def listing(parts: Sequence[str]) -> Text:
+    """“a, b and c”."""
+    if len(parts) < 2:
+        return joined(parts)
+    return phrase("{items} and {last}", items=joined(parts[:-1], ", "), last=parts[-1])
+
+
+def in_language(value: object, language: str) -> object:
+    """A value as it is said in a language: a text translated, anything else as it is."""
+    if isinstance(value, Words):
+        value = Text(value)
+    return value.in_language(language) if isinstance(value, Text) else value
+
+
+def shown(text: object) -> str:
+    """A text as the reader of the page reads it, as a plain string."""
+    said = in_language(text, READER.get())
+    return said if isinstance(said, str) else str(said)
+
+
+@contextmanager
+def reading(language: str) -> Iterator[None]:
+    """What is written in here is for a reader of this language."""
+    before = READER.set(language)
+    try:
+        yield
+    finally:
+        READER.reset(before)
 
 
 def tag(language: str) -> str:

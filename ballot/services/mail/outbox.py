@@ -21,6 +21,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from sqlmodel import Session, col
 
 from ballot.config import Config
+from ballot.language import ENGLISH, reading
 from ballot.models import Outbox, table
 from ballot.services.clock import spoken
 from ballot.services.keys import Keys
@@ -166,7 +167,8 @@ class Mailer:
         return Text(recipient, subject, self._render(kind, "txt", words), self._render(kind, "html", {**words, "subject": subject}))
 
     def _render(self, kind: str, form: str, words: Mapping[str, Any]) -> str:
-        return self._templates.get_template(f"{kind}.{form}").render(words)
+        with reading(ENGLISH):  # in whatever language the page is whose button sends it
+            return self._templates.get_template(f"{kind}.{form}").render(words)
 
     def counts(self, session: Session, meeting_id: str, kind: str = "invitation") -> dict[State, int]:
         """How many mails of this kind stand where; every state is present."""
