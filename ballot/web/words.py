@@ -11,6 +11,7 @@ from markupsafe import Markup
 from ballot.models import Election, ElectionState
 from ballot.services.clock import LONDON, spoken, spoken_hour
 from ballot.services.mail import State as MailState
+from ballot.services.mail.letters import unbroken
 from ballot.web.turnout import when as when_of_days
 
 STATE = {
@@ -140,6 +141,6 @@ def install(app: Flask) -> None:
         "need_name": lambda word: NEED.get(word, word),
         "count_of": count_of,
         "thousands": lambda number: f"{number:,}",
-        "unbroken": lambda text: str(text).replace(" %", "\N{NO-BREAK SPACE}%"),
+        "unbroken": unbroken,
     }
     app.jinja_env.filters.update(filters)

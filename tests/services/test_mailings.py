@@ -455,6 +455,8 @@ def test_the_result_goes_once_to_whoever_could_vote_verdict_first(
         rows = session.exec(select(Outbox).where(Outbox.kind == "result")).all()
         text = mailer.open(rows[0])
         assert text.plain.index("Carried") < text.plain.index("Hello")
+        for part in (text.plain, text.html):
+            assert "Turnout 1 of 4 (25.0\N{NO-BREAK SPACE}%)" in part, "no line ends before the per cent sign"
         assert f"https://vote.example.org/e/{uuid}/result" in text.plain
         assert f"https://vote.example.org/e/{uuid}/check" in text.html
     assert 4 == send()

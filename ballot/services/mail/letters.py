@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from ballot.errors import MalformedError
+from ballot.language import shown
 from ballot.services.clock import spoken, spoken_hour
 
 
@@ -259,6 +260,11 @@ def usual_subject(kind: str, meeting: str) -> str:
             return f"Results: {meeting}"
         case _:
             return f"Vote at the {meeting}"
+
+
+def unbroken(text: object) -> str:
+    """A text in which no line ends between a figure and its per cent sign."""
+    return shown(text).replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 def _practice(subject: str, *, practice: bool) -> str:

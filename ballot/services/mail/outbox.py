@@ -26,7 +26,7 @@ from ballot.models import Outbox, table
 from ballot.services.clock import spoken
 from ballot.services.keys import Keys
 from ballot.services.mail.bounces import Action, Report, mail_of, tag_of, tagged
-from ballot.services.mail.letters import Letter, checked_address, checked_heading
+from ballot.services.mail.letters import Letter, checked_address, checked_heading, unbroken
 
 TEMPLATES = Path(__file__).parents[3] / "templates" / "mail"  # at the top of the tree, beside the package
 FLEETING = {"receipt", "roll-answer"}  # kinds whose rows go with the mail
@@ -92,7 +92,7 @@ class Mailer:
             keep_trailing_newline=True,
         )
         self._templates.install_null_translations(newstyle=True)  # type: ignore[attr-defined]  # the extension brings it
-        self._templates.filters["spoken"] = spoken
+        self._templates.filters.update(spoken=spoken, unbroken=unbroken)
         self._domain = (config.smtp.sender.rpartition("@")[2] if config.smtp else config.public_host.partition(":")[0]) or "localhost"
 
     def put(self, session: Session, letter: Letter, now: datetime) -> Outbox:
