@@ -39,6 +39,7 @@ SILENT: Final = timedelta(minutes=1)  # after which a request that took on some 
 PATIENCE: Final = 50.0  # seconds that a key-holder's request waits for the worker's word; proxies wait for a minute
 _LOOK: Final = 0.5  # seconds between two looks at it
 _BEAT: Final = 1.0  # seconds between two signs of life
+MOST_RUNS: Final = 10  # times that one piece of work is taken on, before it is held to be what kills its worker
 _WORKER: Final = "worker"
 _TASK: Final = "Voting has closed. Please choose your key file and help to open the ballot box; the page tells you each step."
 
@@ -249,7 +250,11 @@ def work(tools: Tools, executor: Executor | None = None) -> int:
 
 def _take(tools: Tools) -> Job | None:
     with tools.database.write() as session:
-        job = session.exec(_open_to_worker(tools.clock).limit(1).with_for_update()).first()
+        while (job := session.exec(_open_to_worker(tools.clock).limit(1).with_for_update()).first()) is not None:
+            if job.runs < MOST_RUNS:
+                break
+            _ended(session, job, tools, f"It was begun {job.runs} times, and broken off each time. Ask the host whether memory ran out.")
+            session.flush()
         if job is not None:
             job.state, job.runner, job.beat_at, job.runs = State.WORKING, _WORKER, tools.clock.now(), job.runs + 1
             session.add(job)

@@ -117,6 +117,28 @@ def test_what_a_silent_request_left_is_gone_on_with(world: World, tools: Tools) 
     assert state_of(world, uuid) is ElectionState.TALLYING
 
 
+def test_work_that_always_kills_its_worker_is_given_up_and_what_waits_behind_it_is_done(
+    world: World, tools: Tools, all_is_large: None
+) -> None:
+    deadly, other = (world.election(world.meeting(two_people=False)) for _ in range(2))
+    for uuid in (deadly, other):
+        jobs.do(uuid, Kind.LOCK, OFFICER, None, tools)
+        world.clock.advance(seconds=1)
+    for _ in range(jobs.MOST_RUNS):
+        taken = jobs._take(tools)  # and then the worker is killed
+        assert taken is not None
+        assert deadly == taken.election_uuid
+    assert 1 == jobs.work(tools)
+    failed = job_of(world, deadly)
+    assert (State.FAILED, None) == (failed.state, failed.active)
+    assert failed.error.startswith("It was begun 10 times, and broken off each time.")
+    assert state_of(world, other) is ElectionState.LOCKED
+    world.clock.advance(seconds=1)
+    jobs.do(deadly, Kind.LOCK, OFFICER, None, tools)
+    assert 1 == jobs.work(tools)
+    assert state_of(world, deadly) is ElectionState.LOCKED
+
+
 def test_a_worker_that_died_after_its_act_tells_the_key_holders_once(world: World, tools: Tools, all_is_large: None) -> None:
     uuid = closed(world)
     jobs.do(uuid, Kind.TALLY, OFFICER, None, tools)
