@@ -9,12 +9,11 @@ import string
 import subprocess
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 
-from ballot.language import ENGLISH, LANGUAGES, Plural, extract, forms, plurals, read_catalogue, translated, translations
+from ballot.language import ENGLISH, LANGUAGES, Plural, forms, plurals, read_catalogue, translated, translations
 from ballot.services.clock import spoken
 from ballot.web import build
 from ballot.web.booth.texts import BOOTH, PAGES, catalogue
@@ -41,13 +40,6 @@ def holes(text: str) -> set[str]:
 
 
 # --- in every language ---------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("language", OTHERS)
-def test_no_translation_is_left_of_a_text_that_is_gone(language: str) -> None:
-    """Or else: python -m ballot.language"""
-    marked = {message.id for message in extract(ROOT)}
-    assert [] == [message.id for message in read_catalogue(language) if message.id and message.string and message.id not in marked]
 
 
 @pytest.mark.parametrize("language", OTHERS)
@@ -119,33 +111,6 @@ def test_no_words_stand_in_the_booths_script() -> None:
         found = [text for text in words_in(script.read_text(encoding="utf-8")) if text not in allowed and not re.search(told, text)]
         assert [] == found, script.name
     assert ["There is a problem", "Stop."] == words_in('h("p", { class: "x" }, "There is a problem", `Stop.`) // a "comment is none"')
-
-
-class Frame(HTMLParser):
-    """What a template says by itself: its texts, and the attributes that are read aloud."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.said: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.said += [value or "" for name, value in attrs if name in {"aria-label", "title", "alt", "placeholder"}]
-
-    def handle_data(self, data: str) -> None:
-        self.said.append(data)
-
-
-@pytest.mark.parametrize("template", FRAMES, ids=lambda path: path.name)
-def test_no_words_stand_in_the_booths_templates(template: Any) -> None:
-    frame = Frame()
-    frame.feed(re.sub(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", "", template.read_text(encoding="utf-8"), flags=re.DOTALL))
-    assert [] == [text.strip() for text in frame.said if re.search("[A-Za-z]{2}", text)]
-
-
-def test_no_template_hides_the_function_that_translates() -> None:
-    for template in (ROOT / "templates").rglob("*.html"):
-        text = template.read_text(encoding="utf-8")
-        assert "_(" not in re.sub(r"\w_\(", "", text) or not re.search(r"\{% (set|for) [^%=]*\b_\b", text), template
 
 
 def test_the_script_uses_every_text_and_no_other() -> None:
