@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from datetime import UTC, date, datetime, timedelta
+from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
+from ballot.language import N_, phrase
+
 LONDON = ZoneInfo("Europe/London")
+WEEKDAYS: Final = (  # Translators: as it stands before the day of the month, such as "on Monday 9 March"
+    phrase("Monday"),
+    phrase("Tuesday"),
+    phrase("Wednesday"),
+    phrase("Thursday"),
+    phrase("Friday"),
+    phrase("Saturday"),
+    phrase("Sunday"),
+)
+MONTHS: Final = (
+    phrase("January"),
+    phrase("February"),
+    phrase("March"),
+    phrase("April"),
+    phrase("May"),
+    phrase("June"),
+    phrase("July"),
+    phrase("August"),
+    phrase("September"),
+    phrase("October"),
+    phrase("November"),
+    phrase("December"),
+)
 
 
 class Clock(Protocol):
@@ -49,13 +74,24 @@ def iso(moment: datetime) -> str:
 def spoken(moment: datetime) -> str:
     """A moment as members read it, such as `Friday 20 March 2026 at 5pm (UK time)`."""
     local = moment.astimezone(LONDON)
-    return f"{local:%A} {local.day} {local:%B} {local.year} at {spoken_hour(moment)} (UK time)"
+    return phrase("{weekday} {day} {month} {year} at {hour} (UK time)", **_names(local), hour=spoken_hour(moment))
+
+
+def spoken_day(day: date) -> str:
+    """A day as members read it, such as `Friday 20 March 2026`."""
+    return phrase("{weekday} {day} {month} {year}", **_names(day))
+
+
+def _names(day: date) -> dict[str, object]:
+    return {"weekday": WEEKDAYS[day.weekday()], "day": day.day, "month": MONTHS[day.month - 1], "year": day.year}
 
 
 def spoken_hour(moment: datetime) -> str:
     """The time of day alone, such as `5pm`, `9.30am`, `noon` or `midnight`, in UK time."""
     local = moment.astimezone(LONDON)
     if local.minute == 0 and local.hour in {0, 12}:
-        return "noon" if local.hour else "midnight"
+        return phrase("noon") if local.hour else phrase("midnight")
     minutes = f".{local.minute:02}" if local.minute else ""
-    return f"{local.hour % 12 or 12}{minutes}{'am' if local.hour < 12 else 'pm'}"
+    clock = f"{local.hour}.{local.minute:02}"  # for languages that count 24 hours
+    half = N_("{hour}am") if local.hour < 12 else N_("{hour}pm")
+    return phrase(half, hour=f"{local.hour % 12 or 12}{minutes}", clock=clock)

@@ -14,6 +14,7 @@ from typing import Any, Final
 from sqlalchemy import String, func, select, type_coerce
 from sqlmodel import Session, col
 
+from ballot.language import phrase, phrases
 from ballot.models import Cast, Election
 from ballot.services import board
 from ballot.services.clock import LONDON
@@ -104,7 +105,9 @@ def left_words(closes_at: datetime, now: datetime) -> str:
     minutes = int(left.total_seconds() // 60)
     days, hours = minutes // 1440, minutes // 60 % 24
     if days >= 2:
-        return f"{days} days"
+        return phrases("{count} day", "{count} days", days)
     if minutes >= 120:
-        return f"{minutes // 60} hours" if days == 0 else f"1 day and {hours} hour{'' if hours == 1 else 's'}"
-    return f"{minutes} minute{'' if minutes == 1 else 's'}" if minutes else "less than a minute"
+        if days == 0:
+            return phrases("{count} hour", "{count} hours", minutes // 60)
+        return phrases("1 day and {count} hour", "1 day and {count} hours", hours)
+    return phrases("{count} minute", "{count} minutes", minutes) if minutes else phrase("less than a minute")

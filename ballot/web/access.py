@@ -17,6 +17,7 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 from werkzeug.exceptions import BadRequest, Forbidden, NotFound
 
 from ballot.errors import CrossSiteRequestError, SignInRequiredError, WrongRoleError
+from ballot.language import phrase
 
 if TYPE_CHECKING:
     from ballot.models import Officer
@@ -115,7 +116,7 @@ def _check_forwarded_host() -> None:
     """A proxy that forwards another host name than ours is misled or misconfigured (ProxyFix is off by default)."""
     forwarded = request.headers.get("X-Forwarded-Host")
     if forwarded is not None and any(_without_port(name) not in current_app.config["TRUSTED_HOSTS"] for name in forwarded.split(",")):
-        raise BadRequest("This address is not known here.")
+        raise BadRequest(phrase("This address is not known here."))
 
 
 def _without_port(host: str) -> str:
@@ -136,11 +137,11 @@ def _check_role(mark: Mark) -> None:
 
     visit = signed_in()
     if visit is None or not (visit.complete or mark.half_way):
-        raise SignInRequiredError("Please sign in first.")
+        raise SignInRequiredError(phrase("Please sign in first."))
     officer: Officer = visit.officer
     used = next((role for role in Role if role in mark.roles and role.value in officer.roles), None)
     if used is None:
-        raise WrongRoleError("Your role does not allow this page. The returning officer can tell you who may open it.")
+        raise WrongRoleError(phrase("Your role does not allow this page. The returning officer can tell you who may open it."))
     g.officer, g.role = officer, used
 
 
@@ -165,20 +166,20 @@ def _check_meant(guard: Guard) -> None:
     """
     fetch_site = request.headers.get("Sec-Fetch-Site")
     if fetch_site is not None and fetch_site not in {"same-origin", "none"}:
-        raise CrossSiteRequestError("This request came from another website, so nothing was changed.")
+        raise CrossSiteRequestError(phrase("This request came from another website, so nothing was changed."))
     origin = request.headers.get("Origin")
     if origin is not None and origin != "null" and origin != current_app.config["PUBLIC_ORIGIN"]:
-        raise CrossSiteRequestError("This request came from another website, so nothing was changed.")
+        raise CrossSiteRequestError(phrase("This request came from another website, so nothing was changed."))
     if guard is Guard.HEADER:
         if request.headers.get("X-Ballot") != "1" or origin == "null":
-            raise CrossSiteRequestError("This request did not come from the voting page, so nothing was changed.")
+            raise CrossSiteRequestError(phrase("This request did not come from the voting page, so nothing was changed."))
     elif guard is Guard.SIGNED:
         try:
             _public_forms().loads(request.form.get("form_token", ""), max_age=PUBLIC_FORM_LIFE)
         except BadData as error:
-            raise BadRequest("This form is too old. Go back, load the page again, and send it once more.") from error
+            raise BadRequest(phrase("This form is too old. Go back, load the page again, and send it once more.")) from error
     elif guard is Guard.BEARER:
         if not request.headers.get("Authorization", "").startswith("Bearer "):
-            raise SignInRequiredError("This address needs the token from your key-holder link.")
+            raise SignInRequiredError(phrase("This address needs the token from your key-holder link."))
     else:
         current_app.extensions["csrf"].protect()

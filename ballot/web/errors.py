@@ -13,6 +13,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from ballot import errors as e
+from ballot.language import phrase
 
 log = logging.getLogger(__name__)
 
@@ -44,26 +45,26 @@ STATUS: dict[type[e.BallotError], int] = {
 }
 
 TITLES = {
-    400: "We could not read that",
-    401: "Please sign in",
-    403: "This is not open to you",
-    404: "There is no such page",
-    405: "That cannot be done at this address",
-    409: "That cannot be done now",
-    413: "That is too large",
-    415: "We could not read that kind of content",
-    422: "That cannot be accepted",
-    429: "Too many tries",
-    500: "Something went wrong here",
-    503: "Not available just now",
+    400: phrase("We could not read that"),
+    401: phrase("Please sign in"),
+    403: phrase("This is not open to you"),
+    404: phrase("There is no such page"),
+    405: phrase("That cannot be done at this address"),
+    409: phrase("That cannot be done now"),
+    413: phrase("That is too large"),
+    415: phrase("We could not read that kind of content"),
+    422: phrase("That cannot be accepted"),
+    429: phrase("Too many tries"),
+    500: phrase("Something went wrong here"),
+    503: phrase("Not available just now"),
 }
 
 PLAIN = {
-    404: "If you typed the address, check it. If you followed a link, the page may have moved.",
-    405: "Go back to the page you came from and use its buttons.",
-    413: "The largest page we take is 256 kB, and the largest file is named on the page that asks for it.",
-    415: "Send it as the page describes.",
-    500: "We have a note of it. Nothing was changed by halves. Please try again in a minute.",
+    404: phrase("If you typed the address, check it. If you followed a link, the page may have moved."),
+    405: phrase("Go back to the page you came from and use its buttons."),
+    413: phrase("The largest page we take is 256 kB, and the largest file is named on the page that asks for it."),
+    415: phrase("Send it as the page describes."),
+    500: phrase("We have a note of it. Nothing was changed by halves. Please try again in a minute."),
 }
 
 
@@ -111,7 +112,9 @@ def on_ballot_error(error: e.BallotError) -> Response:
 
 
 def on_csrf_error(_error: CSRFError) -> Response:
-    return answer(400, "form-expired", "This form has been open too long or was sent twice. Go back, load the page again and retry.")
+    return answer(
+        400, "form-expired", phrase("This form has been open too long or was sent twice. Go back, load the page again and retry.")
+    )
 
 
 def on_http_error(error: HTTPException) -> Response:
@@ -120,7 +123,7 @@ def on_http_error(error: HTTPException) -> Response:
     if status in {301, 302, 303, 307, 308}:
         return make_response(error.get_response())
     own_words = error.description if status == 400 and type(error).description != error.description else None
-    sentence = PLAIN.get(status) or own_words or "The request could not be understood. Go back and try again."
+    sentence = PLAIN.get(status) or own_words or phrase("The request could not be understood. Go back and try again.")
     response = answer(status, re.sub(r"[^a-z]+", "-", error.name.lower()), sentence)
     if status == 405 and "Allow" in (headers := dict(error.get_headers())):
         response.headers["Allow"] = headers["Allow"]

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 from flask_wtf import FlaskForm
 from wtforms import DateField, Field, StringField, TextAreaField, TimeField, ValidationError
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length, Optional
+
+from ballot.language import Text, phrase
 
 UK = ZoneInfo("Europe/London")
 
@@ -34,10 +36,22 @@ class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
         field.errors = [*field.errors, sentence]
 
 
+class _Whole(Text):
+    __slots__ = ()
+
+    def __mod__(self, limits: object) -> Self:
+        return self
+
+
+def whole(message: Text) -> Text:
+    """A validator's message that stays a text: WTForms formats each with `%`, and there is nothing to fill in."""
+    return _Whole(message, message.source, message.values)
+
+
 def plain_line(_form: Form, field: Field) -> None:
     """One line of visible text: no line breaks (they would be a header of a mail), no invisible characters."""
     if any(not c.isprintable() for c in field.data or ""):
-        raise ValidationError("Use letters, figures and ordinary signs only, on one line.")
+        raise ValidationError(phrase("Use letters, figures and ordinary signs only, on one line."))
 
 
 def _stripped(text: str | None) -> str:
@@ -47,14 +61,14 @@ def _stripped(text: str | None) -> str:
 def line(label: str, *, hint: str = "", missing: str, longest: int = 200, optional: bool = False, **more: Any) -> Field:
     """A field for one line of text. `missing` is what to read where it was left empty."""
     required = [] if optional else [DataRequired(missing)]
-    too_long = Length(max=longest, message=f"Make it {longest} characters or fewer.")
+    too_long = Length(max=longest, message=whole(phrase("Make it {longest} characters or fewer.", longest=longest)))
     return StringField(label, description=hint, filters=[_stripped], validators=[*required, plain_line, too_long], **more)
 
 
 def text(label: str, *, hint: str = "", missing: str = "", longest: int = 5000) -> Field:
     """A field for several lines; empty is fine unless `missing` says what to read then."""
     required = [DataRequired(missing)] if missing else []
-    too_long = Length(max=longest, message=f"Make it {longest} characters or fewer.")
+    too_long = Length(max=longest, message=whole(phrase("Make it {longest} characters or fewer.", longest=longest)))
     return TextAreaField(label, description=hint, filters=[_stripped], validators=[*required, too_long])
 
 
@@ -63,7 +77,7 @@ class _Day(DateField):  # type: ignore[misc]  # WTForms has no types
         try:
             super().process_formdata(valuelist)
         except ValueError as error:
-            raise ValueError("That is not a date. Write it as 2026-03-20.") from error
+            raise ValueError(phrase("That is not a date. Write it as 2026-03-20.")) from error
 
 
 def day(label: str, *, missing: str = "", hint: str = "") -> Field:
@@ -76,7 +90,7 @@ class _Time(TimeField):  # type: ignore[misc]  # WTForms has no types
         try:
             super().process_formdata(valuelist)
         except ValueError as error:
-            raise ValueError("That is not a time. Write it as 17:00.") from error
+            raise ValueError(phrase("That is not a time. Write it as 17:00.")) from error
 
 
 def clock_time(label: str, *, missing: str = "") -> Field:
@@ -89,7 +103,7 @@ def moment_of(form: Form, on: str, at: str) -> datetime | None:
     try:
         return from_uk(form[on].data.isoformat(), form[at].data.strftime("%H:%M"))
     except ValueError as error:
-        form.put_error(at, f"Choose another time: {error}.")
+        form.put_error(at, phrase("Choose another time: {error}.", error=error))
         return None
 
 
@@ -112,5 +126,5 @@ def from_uk(date: str, time: str) -> datetime:
     local = datetime.strptime(f"{date} {time}", "%Y-%m-%d %H:%M").replace(tzinfo=UK)
     moment = local.astimezone(UTC)
     if moment.astimezone(UK).replace(tzinfo=None) != local.replace(tzinfo=None):
-        raise ValueError("the clocks go forward over this time")
+        raise ValueError(phrase("the clocks go forward over this time"))
     return moment

@@ -10,6 +10,8 @@ from html import escape
 
 from markupsafe import Markup
 
+from ballot.language import joined, phrase, shown
+from ballot.services.clock import MONTHS
 from ballot.services.turnout import Days, Turnout
 
 WIDTH, HEIGHT = 420, 240
@@ -32,7 +34,7 @@ def line(turnout: Turnout) -> Markup:
     size = f'viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" font-family="sans-serif" font-size="15"'
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-labelledby="turnout-title">',
-        f'<title id="turnout-title">{escape(sentence(turnout))}</title>',
+        f'<title id="turnout-title">{escape(shown(sentence(turnout)))}</title>',
     ]
     for votes in range(0, highest + 1, _step(highest)):
         at = y(votes)
@@ -41,15 +43,16 @@ def line(turnout: Turnout) -> Markup:
     if turnout.quorum:
         at = y(turnout.quorum)
         parts.append(f'<path d="M{LEFT} {at}H{WIDTH - RIGHT}" stroke="#8a4b00" stroke-width="2" stroke-dasharray="7 5"/>')
+        quorum = escape(shown(phrase("Quorum {quorum:,}", quorum=turnout.quorum)))
         above = at - 6 if at > TOP + 16 else at + 17
-        parts.append(f'<text x="{WIDTH - RIGHT}" y="{above}" text-anchor="end" fill="#8a4b00">Quorum {turnout.quorum:,}</text>')
+        parts.append(f'<text x="{WIDTH - RIGHT}" y="{above}" text-anchor="end" fill="#8a4b00">{quorum}</text>')
     parts.append(
         f'<path d="M{" L".join(f"{a} {b}" for a, b in points)}" fill="none" stroke="#17594a" stroke-width="3" stroke-linejoin="round"/>'
     )
     parts += [f'<circle cx="{a}" cy="{b}" r="3.5" fill="#17594a"/>' for a, b in points[1:]]
-    parts.append(f'<text x="{LEFT}" y="{HEIGHT - 9}">{short(turnout.opens)}</text>')
+    parts.append(f'<text x="{LEFT}" y="{HEIGHT - 9}">{escape(short(turnout.opens))}</text>')
     if span > 1:
-        parts.append(f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 9}" text-anchor="end">{short(turnout.closes)}</text>')
+        parts.append(f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 9}" text-anchor="end">{escape(short(turnout.closes))}</text>')
     return Markup("".join(parts) + "</svg>")  # noqa: S704  numbers and dates, the title escaped above
 
 
@@ -65,11 +68,13 @@ def _step(highest: int) -> int:
 
 def sentence(turnout: Turnout) -> str:
     """What the line shows, in words."""
-    quorum = ""
-    if turnout.quorum:
-        reached = "reached" if turnout.voted >= turnout.quorum else "not reached yet"
-        quorum = f" The quorum of {turnout.quorum:,} is {reached}."
-    return f"{turnout.voted:,} of {turnout.electorate:,} members have voted ({turnout.percent} %).{quorum}"
+    figures = {"voted": turnout.voted, "electorate": turnout.electorate, "percent": turnout.percent}
+    found = [phrase("{voted:,} of {electorate:,} members have voted ({percent} %).", **figures)]
+    if turnout.quorum and turnout.voted >= turnout.quorum:
+        found.append(phrase("The quorum of {quorum:,} is reached.", quorum=turnout.quorum))
+    elif turnout.quorum:
+        found.append(phrase("The quorum of {quorum:,} is not reached yet.", quorum=turnout.quorum))
+    return joined(found)
 
 
 def when(part: Days) -> str:
@@ -77,15 +82,15 @@ def when(part: Days) -> str:
     if part.first == part.last:
         return long(part.first)
     if part.first.month == part.last.month:
-        return f"{part.first.day} to {long(part.last)}"
-    return f"{long(part.first)} to {long(part.last)}"
+        return phrase("{first} to {last}", first=part.first.day, last=long(part.last))
+    return phrase("{first} to {last}", first=long(part.first), last=long(part.last))
 
 
 def long(day: date) -> str:
     """“9 March”."""
-    return f"{day.day} {day:%B}"
+    return phrase("{day} {month}", day=day.day, month=MONTHS[day.month - 1])
 
 
 def short(day: date) -> str:
     """“9 Mar”."""
-    return f"{day.day} {day:%b}"
+    return f"{day.day} {shown(MONTHS[day.month - 1])[:3]}"

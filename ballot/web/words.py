@@ -8,81 +8,92 @@ from typing import Any
 from flask import Flask
 from markupsafe import Markup
 
+from ballot.language import N_, Text, phrase, shown
 from ballot.models import Election, ElectionState
-from ballot.services.clock import LONDON, spoken, spoken_hour
+from ballot.services.clock import LONDON, spoken, spoken_day, spoken_hour
 from ballot.services.mail import State as MailState
 from ballot.services.mail.letters import unbroken
 from ballot.web.turnout import when as when_of_days
 
 STATE = {
-    ElectionState.DRAFT: ("Being prepared", "none"),
-    ElectionState.LOCKED: ("Locked, not open yet", "wait"),
-    ElectionState.OPEN: ("Open", ""),
-    ElectionState.CLOSED: ("Closed", "wait"),
-    ElectionState.TALLYING: ("Being counted", "wait"),
-    ElectionState.PUBLISHED: ("Result published", ""),
-    ElectionState.VOID: ("Void", "bad"),
+    ElectionState.DRAFT: (phrase("Being prepared"), "none"),
+    ElectionState.LOCKED: (phrase("Locked, not open yet"), "wait"),
+    ElectionState.OPEN: (phrase("Open"), ""),
+    ElectionState.CLOSED: (phrase("Closed"), "wait"),
+    ElectionState.TALLYING: (phrase("Being counted"), "wait"),
+    ElectionState.PUBLISHED: (phrase("Result published"), ""),
+    ElectionState.VOID: (phrase("Void"), "bad"),
 }
 
 MAIL = {
-    MailState.WAITING: "Waiting",
-    MailState.SENDING: "Sending",
-    MailState.ACCEPTED: "Accepted by mail server",
-    MailState.BOUNCED: "Bounced",
-    MailState.FAILED: "Failed",
-    MailState.UNKNOWN: "Unknown",
+    MailState.WAITING: phrase("Waiting"),
+    MailState.SENDING: phrase("Sending"),
+    MailState.ACCEPTED: phrase("Accepted by mail server"),
+    MailState.BOUNCED: phrase("Bounced"),
+    MailState.FAILED: phrase("Failed"),
+    MailState.UNKNOWN: phrase("Unknown"),
 }
 
-SECTION = {"region": "sub-region", "constituency": "constituency", "group": "group"}
+SECTION = {"region": phrase("sub-region"), "constituency": phrase("constituency"), "group": phrase("group")}
 
 STAGE = {
-    "key": "has to make a key",
-    "cert": "has to make a key (step 1 of 3)",
-    "polynomial": "has to go on with the key (step 2 of 3)",
-    "voutput": "has to finish the key (step 3 of 3)",
-    "possession": "has to prove that the key is safe",
-    "waiting": "has done their part and waits for the others",
-    "ready": "has a key and has proved it",
+    "key": phrase("has to make a key"),
+    "cert": phrase("has to make a key (step 1 of 3)"),
+    "polynomial": phrase("has to go on with the key (step 2 of 3)"),
+    "voutput": phrase("has to finish the key (step 3 of 3)"),
+    "possession": phrase("has to prove that the key is safe"),
+    "waiting": phrase("has done their part and waits for the others"),
+    "ready": phrase("has a key and has proved it"),
 }
 
 ROLE = {
-    "returning-officer": "Returning officer",
-    "deputy": "Deputy returning officer",
-    "membership-secretary": "Membership secretary",
-    "observer": "Observer",
+    "returning-officer": phrase("Returning officer"),
+    "deputy": phrase("Deputy returning officer"),
+    "membership-secretary": phrase("Membership secretary"),
+    "observer": phrase("Observer"),
 }
 
 NEED = {
-    "lock": "Lock the ballot",
-    "open": "Open voting",
-    "close early": "Close voting early",
-    "void": "Declare the ballot void",
-    "close later": "Close voting later",
-    "publish": "Publish the result",
-    "reissue": "Send a member a new link",
-    "withdraw": "Cancel a member’s link",
-    "paper card": "Make a paper card for a member",
+    "lock": phrase("Lock the ballot"),
+    "open": phrase("Open voting"),
+    "close early": phrase("Close voting early"),
+    "void": phrase("Declare the ballot void"),
+    "close later": phrase("Close voting later"),
+    "publish": phrase("Publish the result"),
+    "reissue": phrase("Send a member a new link"),
+    "withdraw": phrase("Cancel a member’s link"),
+    "paper card": phrase("Make a paper card for a member"),
 }
 
 
 def on_day(moment: datetime) -> str:
     """“on Friday 20 March 2026”: the day of a moment in UK time."""
-    day = moment.astimezone(LONDON)
-    return f"on {day:%A} {day.day} {day:%B %Y}"
+    return phrase("on {day}", day=spoken_day(moment.astimezone(LONDON)))
+
+
+def said(text: object) -> str:
+    """In the reader's language, at once; a word that was stored is looked for in the catalogue."""
+    return shown(Text(text) if type(text) is str else text)
 
 
 def capfirst(text: object) -> str:
     """The first letter large, the rest as it is."""
-    words = str(text)
+    words = said(text)
     return words[:1].upper() + words[1:]
+
+
+def lowerfirst(text: object) -> str:
+    """The first letter small, the rest as it is."""
+    words = said(text)
+    return words[:1].lower() + words[1:]
 
 
 def section(word: str) -> str:
     """“Durham (constituency)” for `constituency:Durham`; everyone for nothing."""
     if not word:
-        return "All full members"
+        return phrase("All full members")
     kind, _, name = word.partition(":")
-    return f"{name} ({SECTION.get(kind, kind)})"
+    return phrase("{name} ({kind})", name=name, kind=SECTION.get(kind, kind))
 
 
 def tag(state: ElectionState | str) -> Markup:
@@ -95,15 +106,15 @@ def when(election: Election) -> str:
     """The one date that matters in the election's state."""
     match ElectionState(election.state):
         case ElectionState.DRAFT | ElectionState.LOCKED:
-            return f"Opens {spoken(election.opens_at)}"
+            return phrase("Opens {when}", when=spoken(election.opens_at))
         case ElectionState.OPEN:
-            return f"Closes {spoken(election.closes_at)}"
+            return phrase("Closes {when}", when=spoken(election.closes_at))
         case ElectionState.PUBLISHED:
-            return f"Published {spoken(election.published_at or election.closes_at)}"
+            return phrase("Published {when}", when=spoken(election.published_at or election.closes_at))
         case ElectionState.VOID:
             return election.void_reason
         case _:
-            return f"Closed {spoken(election.closed_at or election.closes_at)}"
+            return phrase("Closed {when}", when=spoken(election.closed_at or election.closes_at))
 
 
 def count_of(number: int, one: str, many: str = "") -> str:
@@ -114,10 +125,10 @@ def count_of(number: int, one: str, many: str = "") -> str:
 def journal_value(value: Any) -> str:
     """A detail of a journal entry as words."""
     if isinstance(value, dict):
-        return ", ".join(f"{key} {journal_value(item)}" for key, item in value.items()) or "none"
+        return ", ".join(f"{said(key)} {journal_value(item)}" for key, item in value.items()) or shown(phrase("none"))
     if isinstance(value, list):
         return ", ".join(map(journal_value, value))
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+    return said({True: N_("yes"), False: N_("no")}[value]) if isinstance(value, bool) else str(value)
 
 
 def install(app: Flask) -> None:
@@ -126,17 +137,17 @@ def install(app: Flask) -> None:
         "spoken_hour": spoken_hour,
         "spoken_iso": lambda text: spoken(datetime.fromisoformat(text)),
         "journal_value": journal_value,
-        "spoken_day": lambda text: f"{(d := date.fromisoformat(text)):%A} {d.day} {d:%B %Y}",
+        "spoken_day": lambda text: spoken_day(date.fromisoformat(text)),
         "on_day": on_day,
         "span_of_days": when_of_days,
         "capfirst": capfirst,
         "section_name": section,
         "state_tag": tag,
-        "state_name": lambda state: STATE[ElectionState(state)][0],
+        "state_name": lambda state: said(STATE[ElectionState(state)][0]),
         "when": when,
         "mail_state": lambda state: MAIL[MailState(state)],
         "stage_name": lambda word: STAGE.get(str(word), str(word)),
-        "lowerfirst": lambda text: text[:1].lower() + text[1:],
+        "lowerfirst": lowerfirst,
         "role_name": lambda word: ROLE.get(word, word),
         "need_name": lambda word: NEED.get(word, word),
         "count_of": count_of,

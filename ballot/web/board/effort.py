@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from ballot.language import phrase, phrases
 from ballot.protocol.messages import QuestionH, ThresholdParameters
 from ballot.services.board import Setup
 
@@ -33,8 +34,7 @@ def seconds_to_verify(setup: Setup, ballots: int) -> float:
 def duration(seconds: float) -> str:
     """In words that promise no more than is known."""
     if seconds <= 10:
-        return "less than 10 seconds"
+        return phrase("less than 10 seconds")
     if seconds < 50:
-        return f"about {round(seconds / 10) * 10} seconds"
-    minutes = max(round(seconds / 60), 1)
-    return "about a minute" if minutes == 1 else f"about {minutes} minutes"
+        return phrase("about {seconds} seconds", seconds=round(seconds / 10) * 10)
+    return phrases("about a minute", "about {count} minutes", max(round(seconds / 60), 1))

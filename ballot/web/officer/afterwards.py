@@ -9,6 +9,7 @@ from sqlmodel import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from ballot.errors import BallotError, PreconditionError
+from ballot.language import phrase
 from ballot.models import Election, ElectionState
 from ballot.services import lifecycle, tidy
 from ballot.services.clock import LONDON
@@ -20,8 +21,8 @@ from ballot.web.officer.common import CodeForm, actor, code_is_right, election_o
 
 
 class TidyDateForm(CodeForm):
-    on = day("Delete on", missing="Give the day on which it is deleted")
-    reason = text("Reason", hint="Needed to put off a date that is public already. Members will read it.", longest=1000)
+    on = day(phrase("Delete on"), missing=phrase("Give the day on which it is deleted"))
+    reason = text(phrase("Reason"), hint=phrase("Needed to put off a date that is public already. Members will read it."), longest=1000)
 
 
 def _page(db: Session, uuid: str, form: TidyDateForm, warnings: list[str]) -> str:
@@ -82,7 +83,7 @@ def repeat(uuid: str) -> AnyResponse:
     with site().database.write() as db:
         election = election_of(db, uuid)
         if election.state is not ElectionState.VOID:
-            raise PreconditionError("Only a void ballot is asked again from a copy.")
+            raise PreconditionError(phrase("Only a void ballot is asked again from a copy."))
         closes = opens + max(election.closes_at - election.opens_at, timedelta(hours=1))
         made = lifecycle.copy_election(db, uuid, actor(), now, opens_at=opens, closes_at=closes, practice=election.practice)
     return redirect(f"/officer/e/{made.uuid}", code=303)

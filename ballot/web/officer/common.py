@@ -6,6 +6,7 @@ from flask import g
 from sqlmodel import Session
 
 from ballot.errors import NotFoundError, SignInFailedError, TooManyTriesError
+from ballot.language import phrase
 from ballot.models import Election, Job, Meeting
 from ballot.services import jobs, officers
 from ballot.services.journal import Actor
@@ -18,9 +19,9 @@ class CodeForm(Form):
     """An act that asks for the six digits again."""
 
     code = line(
-        "6-digit code",
-        hint="From your authenticator app, to show that it is you.",
-        missing="Type the 6 digits that your app shows now",
+        phrase("6-digit code"),
+        hint=phrase("From your authenticator app, to show that it is you."),
+        missing=phrase("Type the 6 digits that your app shows now"),
         longest=40,
     )
 
@@ -54,7 +55,7 @@ def meeting_of(db: Session, meeting_id: str) -> Meeting:
     """Raises: NotFoundError."""
     meeting = db.get(Meeting, meeting_id)
     if meeting is None:
-        raise NotFoundError("There is no such meeting.")
+        raise NotFoundError(phrase("There is no such meeting."))
     return meeting
 
 
@@ -62,7 +63,7 @@ def election_of(db: Session, uuid: str) -> Election:
     """Raises: NotFoundError."""
     election = db.get(Election, uuid)
     if election is None:
-        raise NotFoundError("There is no such ballot.")
+        raise NotFoundError(phrase("There is no such ballot."))
     return election
 
 

@@ -14,6 +14,7 @@ from wtforms import BooleanField, SelectField
 from wtforms.validators import NumberRange, Optional
 
 from ballot.errors import BallotError
+from ballot.language import Text, joined, phrase, phrases
 from ballot.models import Election, ElectionState, Meeting, Roll, Trustee
 from ballot.protocol.messages import MAX_CHOICES_RANKED, Question, QuestionNH
 from ballot.services import dates, deliveries, invitations, lifecycle, registrar, roll, trustees
@@ -30,41 +31,47 @@ from ballot.web.officer.common import actor, election_of, meeting_of, rights, wo
 from ballot.web.officer.questions import KINDS, QuestionForm, Whole, kind_of
 from ballot.web.rules import rule_words
 from ballot.web.turnout import line as line_by_day
-from ballot.web.words import count_of, section
+from ballot.web.words import section
 
 
 class DetailsForm(Form):
-    name = line("Name of the ballot", hint="Such as “Election of the Treasurer” or “Motions”.", missing="Give the ballot a name")
-    description = text("A few words for members", hint="Optional. It stands above the questions.", longest=5000)
-    electorate = SelectField("Who can vote?")
-    opens_on = day("Voting opens on", missing="Give the day when voting opens")
-    opens_at = clock_time("at (UK time)", missing="Give the time when voting opens")
-    closes_on = day("Voting closes on", missing="Give the day when voting closes")
-    closes_at = clock_time("at (UK time)", missing="Give the time when voting closes")
-    counts_on = day("The count is on")
-    counts_at = clock_time("at (UK time)")
+    name = line(
+        phrase("Name of the ballot"),
+        hint=phrase("Such as “Election of the Treasurer” or “Motions”."),
+        missing=phrase("Give the ballot a name"),
+    )
+    description = text(phrase("A few words for members"), hint=phrase("Optional. It stands above the questions."), longest=5000)
+    electorate = SelectField(phrase("Who can vote?"))
+    opens_on = day(phrase("Voting opens on"), missing=phrase("Give the day when voting opens"))
+    opens_at = clock_time(phrase("at (UK time)"), missing=phrase("Give the time when voting opens"))
+    closes_on = day(phrase("Voting closes on"), missing=phrase("Give the day when voting closes"))
+    closes_at = clock_time(phrase("at (UK time)"), missing=phrase("Give the time when voting closes"))
+    counts_on = day(phrase("The count is on"))
+    counts_at = clock_time(phrase("at (UK time)"))
     notice_days = Whole(
-        "Days of notice that your rules ask for",
-        description="Clear days between the e-mail and the opening, for every ballot of this meeting. Leave it empty for none.",
-        validators=[Optional(), NumberRange(0, 365, "Type a number of days, such as 14.")],
+        phrase("Days of notice that your rules ask for"),
+        description=phrase("Clear days between the e-mail and the opening, for every ballot of this meeting. Leave it empty for none."),
+        validators=[Optional(), NumberRange(0, 365, phrase("Type a number of days, such as 14."))],
     )
     replace = BooleanField(
-        "Members can change their vote until voting closes", description="Only the last vote counts. Otherwise a vote is final."
+        phrase("Members can change their vote until voting closes"),
+        description=phrase("Only the last vote counts. Otherwise a vote is final."),
     )
     advisory = BooleanField(
-        "This is a consultation", description="It advises and binds nobody, and says so. Only then may a single person hold the key."
+        phrase("This is a consultation"),
+        description=phrase("It advises and binds nobody, and says so. Only then may a single person hold the key."),
     )
     practice = BooleanField(
-        "This is a practice ballot",
-        description="It says PRACTICE on every page and in every e-mail, and nothing in it counts. This site holds its key.",
+        phrase("This is a practice ballot"),
+        description=phrase("It says PRACTICE on every page and in every e-mail, and nothing in it counts. This site holds its key."),
     )
 
     def offer(self, db: Session, meeting_id: str) -> None:
         """The parts of the roll that may be an electorate of their own."""
         found = roll.sections(db, meeting_id)
         self.electorate.choices = [
-            ("", "All full members"),
-            *((word, f"{section(word)}: {count_of(number, 'member')}") for word, number in found.items()),
+            ("", phrase("All full members")),
+            *((word, _section_of(word, number)) for word, number in found.items()),
         ]
 
     def times(self) -> tuple[datetime, datetime] | None:
@@ -78,7 +85,7 @@ class DetailsForm(Form):
             return None
         if self.counts_on.data is None or self.counts_at.data is None:
             missing = "counts_on" if self.counts_on.data is None else "counts_at"
-            self.put_error(missing, "Give both the day and the time of the count, or neither.")
+            self.put_error(missing, phrase("Give both the day and the time of the count, or neither."))
             return None
         return moment_of(self, "counts_on", "counts_at")
 
@@ -88,6 +95,10 @@ class DetailsForm(Form):
             return None
         times, counts = self.times(), self.count_time()
         return None if times is None or self.errors else (*times, counts)
+
+
+def _section_of(word: str, number: int) -> Text:
+    return phrases("{section}: {count:,} member", "{section}: {count:,} members", number, section=section(word))
 
 
 def _details(election: Election, meeting: Meeting) -> dict[str, Any]:
@@ -135,7 +146,8 @@ def _dates_look(look: Look, form: DetailsForm, election: Election | None, holder
     if times is None:
         return look
     opens, closes, counts = times
-    when = [f"Voting opens {spoken(opens)}.", f"It closes {spoken(closes)}.", *([f"The count is {spoken(counts)}."] if counts else [])]
+    when = [phrase("Voting opens {when}.", when=spoken(opens)), phrase("It closes {when}.", when=spoken(closes))]
+    when += [phrase("The count is {when}.", when=spoken(counts))] if counts else []
     found = dates.warnings(opens, closes, now, notice_days=form.notice_days.data or 0)
     if counts and election is None:
         found += dates.count_warnings(closes, counts, named=1, needed=0, free=1, unready=0)
@@ -435,10 +447,12 @@ def _save_question(uuid: str, form: QuestionForm, number: int | None) -> AnyResp
 class TrusteesForm(Form):
     people = text(
         "Key-holders",
-        hint="One on each line: name, then comma, then e-mail address. At least 3; 5 is better.",
-        missing="Name the key-holders, one on each line",
+        hint=phrase("One on each line: name, then comma, then e-mail address. At least 3; 5 is better."),
+        missing=phrase("Name the key-holders, one on each line"),
     )
-    threshold = SelectField("How many of them open the box together?", choices=options((str(n), str(n)) for n in range(1, 10)), default="2")
+    threshold = SelectField(
+        phrase("How many of them open the box together?"), choices=options((str(n), str(n)) for n in range(1, 10)), default="2"
+    )
 
     def named(self) -> list[Person]:
         """Raises: ValueError, with the line that cannot be read."""
@@ -446,7 +460,7 @@ class TrusteesForm(Form):
         for written in lines_of(self.people.data):
             name, comma, email = written.rpartition(",")
             if not comma or not name.strip() or "@" not in email:
-                raise ValueError(f"“{written}” is not a name, a comma and an e-mail address.")
+                raise ValueError(phrase("“{written}” is not a name, a comma and an e-mail address.", written=written))
             found.append(Person(name.strip(), email.strip()))
         return found
 
@@ -535,9 +549,11 @@ def key_is_lost(uuid: str, number: int) -> AnyResponse:
 def _mail_link(db: Session, trustee: Trustee, now: datetime) -> None:
     election = election_of(db, trustee.election_uuid)
     if election.state is ElectionState.DRAFT:
-        task = "Please make your key now, keep its file and a backup safe, and prove that you have it. The page tells you each step."
+        task = phrase(
+            "Please make your key now, keep its file and a backup safe, and prove that you have it. The page tells you each step."
+        )
     else:
-        task = "Please keep your key file ready. When voting has closed, we need it to open the ballot box."
+        task = phrase("Please keep your key file ready. When voting has closed, we need it to open the ballot box.")
     invitations.send_trustee_link(db, site().config, site().keys, site().mailer, trustee, task, now)
 
 
@@ -563,7 +579,7 @@ def tasks_of(db: Session, election: Election, now: datetime) -> tuple[list[Task]
     here, there = f"/officer/e/{election.uuid}", f"/officer/m/{election.meeting_id}"
     state = election.state
     draft = state is ElectionState.DRAFT
-    done, open_, later = ("Done", ""), ("To do", "wait"), ("Not yet", "none")
+    done, open_, later = (phrase("Done"), ""), (phrase("To do"), "wait"), (phrase("Not yet"), "none")
     roll_row = db.get(Roll, election.meeting_id)
     frozen = roll_row is not None and roll_row.frozen_at is not None
     unready = trustees.unready(db, election) if draft else ""
@@ -577,27 +593,35 @@ def tasks_of(db: Session, election: Election, now: datetime) -> tuple[list[Task]
             return done
         return open_ if ready else later
 
-    lock_words = "" if not draft else (obstacles or ["Ready."])[0]
-    close_words = "It closes by itself at the announced time" if state is ElectionState.OPEN else ""
+    lock_words = "" if not draft else (obstacles or [phrase("Ready.")])[0]
+    close_words = phrase("It closes by itself at the announced time") if state is ElectionState.OPEN else ""
     counting = state in {ElectionState.CLOSED, ElectionState.TALLYING}
     sent = done if mails else open_ if state is ElectionState.LOCKED else later
     counted = after(ElectionState.PUBLISHED, ready=counting)
     tasks = [
-        Task("Questions", *done, f"{asked} question{'s' if asked > 1 else ''}", f"{here}/questions"),
-        Task("Who can vote", *(done if frozen else open_), section(election.config["electorate"]), f"{there}/roll"),
-        Task("Key-holders", *(open_ if unready else done), unready, f"{here}/trustees"),
+        Task(phrase("Questions"), *done, phrases("{count} question", "{count} questions", asked), f"{here}/questions"),
+        Task(phrase("Who can vote"), *(done if frozen else open_), section(election.config["electorate"]), f"{there}/roll"),
+        Task(phrase("Key-holders"), *(open_ if unready else done), unready, f"{here}/trustees"),
         *_codes_task(db, election, there),
         _dates_task(db, election, here, now),
         _messages_task(election, there),
         *_practice_task(db, election, there),
-        Task("Lock the ballot", *after(ElectionState.LOCKED, ready=not obstacles), lock_words, f"{here}/lock" if draft else ""),
-        Task("Send the voting e-mails", *sent, "One e-mail a member for the whole meeting", f"{there}/send"),
-        Task("Open voting", *after(ElectionState.OPEN, ready=state is _LOCKED), "", f"{here}/open" if state is _LOCKED else ""),
+        Task(phrase("Lock the ballot"), *after(ElectionState.LOCKED, ready=not obstacles), lock_words, f"{here}/lock" if draft else ""),
+        Task(phrase("Send the voting e-mails"), *sent, phrase("One e-mail a member for the whole meeting"), f"{there}/send"),
+        Task(phrase("Open voting"), *after(ElectionState.OPEN, ready=state is _LOCKED), "", f"{here}/open" if state is _LOCKED else ""),
         Task(
-            "Close voting", *after(ElectionState.CLOSED, ready=False), close_words, f"{here}/close" if state is ElectionState.OPEN else ""
+            phrase("Close voting"),
+            *after(ElectionState.CLOSED, ready=False),
+            close_words,
+            f"{here}/close" if state is ElectionState.OPEN else "",
         ),
-        Task("Count", *counted, "", f"{here}/tally" if counting else ""),
-        Task("Publish", *after(ElectionState.PUBLISHED, ready=False), "", f"{here}/publish" if state is ElectionState.TALLYING else ""),
+        Task(phrase("Count"), *counted, "", f"{here}/tally" if counting else ""),
+        Task(
+            phrase("Publish"),
+            *after(ElectionState.PUBLISHED, ready=False),
+            "",
+            f"{here}/publish" if state is ElectionState.TALLYING else "",
+        ),
     ]
     return tasks, _next(election, tasks, now)
 
@@ -605,18 +629,18 @@ def tasks_of(db: Session, election: Election, now: datetime) -> tuple[list[Task]
 def _dates_task(db: Session, election: Election, here: str, now: datetime) -> Task:
     """Set when the ballot is made; what is unusual about them is spoken of until voting opens."""
     doubts = date_doubts(db, election, now)
-    status = ("Look again", "wait") if doubts else ("Done", "")
-    words = f"{when_words(election)}. {doubts[0] if doubts else ''}"
+    status = (phrase("Look again"), "wait") if doubts else (phrase("Done"), "")
+    words = [phrase("{when}.", when=when_words(election)), *doubts[:1]]
     if len(doubts) > 1:
-        words += f" And {count_of(len(doubts) - 1, 'more thing')} to think about."
-    return Task("Dates and details", *status, words.strip(), f"{here}/details" if election.state is ElectionState.DRAFT else "")
+        words.append(phrases("And {count} more thing to think about.", "And {count} more things to think about.", len(doubts) - 1))
+    return Task(phrase("Dates and details"), *status, joined(words), f"{here}/details" if election.state is ElectionState.DRAFT else "")
 
 
 def _messages_task(election: Election, there: str) -> Task:
     """The words of the e-mails are there from the start; they can be looked at, changed and sent to oneself until they go out."""
     before = election.state in {ElectionState.DRAFT, ElectionState.LOCKED}
-    words = "The e-mails are written. Look at them, change the first words, send one to yourself." if before else ""
-    return Task("Messages", "Ready" if before else "Done", "none" if before else "", words, f"{there}/messages")
+    words = phrase("The e-mails are written. Look at them, change the first words, send one to yourself.") if before else ""
+    return Task(phrase("Messages"), phrase("Ready") if before else phrase("Done"), "none" if before else "", words, f"{there}/messages")
 
 
 def _codes_task(db: Session, election: Election, there: str) -> list[Task]:
@@ -624,8 +648,8 @@ def _codes_task(db: Session, election: Election, there: str) -> list[Task]:
     if not meeting_of(db, election.meeting_id).split_trust:
         return []
     here = registrar.public_credentials(db, election.uuid).entries
-    status = ("Done", "") if here else ("To do", "wait")
-    return [Task("Voting codes", *status, "Made by the membership secretary on another computer", f"{there}/registrar")]
+    status = (phrase("Done"), "") if here else (phrase("To do"), "wait")
+    return [Task(phrase("Voting codes"), *status, phrase("Made by the membership secretary on another computer"), f"{there}/registrar")]
 
 
 def _practice_task(db: Session, election: Election, there: str) -> list[Task]:
@@ -634,33 +658,33 @@ def _practice_task(db: Session, election: Election, there: str) -> list[Task]:
         return []
     match lifecycle.rehearsal(db, election):
         case Rehearsal.FINISHED:
-            status, words = ("Done", ""), "Every step was practised with these questions"
+            status, words = (phrase("Done"), ""), phrase("Every step was practised with these questions")
         case Rehearsal.UNDER_WAY:
-            status, words = ("Under way", "wait"), "Opening waits for it, or for a written reason"
+            status, words = (phrase("Under way"), "wait"), phrase("Opening waits for it, or for a written reason")
         case standing:
             before = election.state is ElectionState.DRAFT
-            status = ("To do", "wait") if before else ("Not done", "none")
-            changed = "The questions were changed after the practice. " if standing is Rehearsal.CHANGED else ""
-            words = f"{changed}Opening waits for it, or for a written reason" if before else f"{changed}"
-    return [Task("Practice", *status, words, f"{there}/practice")]
+            status = (phrase("To do"), "wait") if before else (phrase("Not done"), "none")
+            changed = [phrase("The questions were changed after the practice.")] if standing is Rehearsal.CHANGED else []
+            words = joined([*changed, *([phrase("Opening waits for it, or for a written reason")] if before else [])])
+    return [Task(phrase("Practice"), *status, words, f"{there}/practice")]
 
 
 def when_words(election: Election) -> str:
     """From when to when, in a sentence's part."""
-    return f"{spoken(election.opens_at)} to {spoken(election.closes_at)}"
+    return phrase("{opens} to {closes}", opens=spoken(election.opens_at), closes=spoken(election.closes_at))
 
 
 def _next(election: Election, tasks: list[Task], now: datetime) -> Task:
     match election.state:
         case ElectionState.PUBLISHED:
-            return Task("Look at the result", "", "", "The result is public.", f"/e/{election.uuid}/result")
+            return Task(phrase("Look at the result"), "", "", phrase("The result is public."), f"/e/{election.uuid}/result")
         case ElectionState.VOID:
-            return Task("Nothing more to do", "", "", f"This ballot is void: {election.void_reason}")
+            return Task(phrase("Nothing more to do"), "", "", phrase("This ballot is void: {reason}", reason=election.void_reason))
         case ElectionState.OPEN if now < election.closes_at - timedelta(minutes=1):
-            return Task("Wait until voting closes", "", "", f"Voting is open. {when_words(election)}.")
+            return Task(phrase("Wait until voting closes"), "", "", phrase("Voting is open. {when}.", when=when_words(election)))
         case _:
             found = next((task for task in tasks if task.status == "To do" and task.address), None)
-            return found or Task("Wait", "", "", "Nothing is to be done here just now.")
+            return found or Task(phrase("Wait"), "", "", phrase("Nothing is to be done here just now."))
 
 
 @bp.get("/e/<base58:uuid>")

@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from sqlmodel import Session
 
 from ballot.errors import BallotError
+from ballot.language import joined, phrase
 from ballot.models import RollEntry
 from ballot.services import deliveries, roll
 from ballot.services.mail import Action, State, read_report
@@ -26,9 +27,9 @@ SHOWN = 200  # members on the page; the file has all
 
 class ReportForm(Form):
     report = text(
-        "The delivery report",
-        hint="Open the e-mail that came back, choose “show original” or “view source”, copy everything and paste it here.",
-        missing="Paste the delivery report",
+        phrase("The delivery report"),
+        hint=phrase("Open the e-mail that came back, choose “show original” or “view source”, copy everything and paste it here."),
+        missing=phrase("Paste the delivery report"),
         longest=250_000,
     )
 
@@ -118,14 +119,16 @@ def paste_bounce(meeting_id: str) -> ResponseReturnValue:
 
 def _said(action: Action, bounce: str) -> str:
     if action is Action.FAILED:
-        return "Noted: the e-mail came back. " + (
-            "The address is wrong or closed, so it needs correcting." if bounce == "hard" else "It may work later: send it again then."
-        )
+        if bounce == "hard":
+            return phrase("Noted: the e-mail came back. The address is wrong or closed, so it needs correcting.")
+        return phrase("Noted: the e-mail came back. It may work later: send it again then.")
     if action is Action.DELAYED:
-        return "Noted: their mail server has not taken it yet, and it is still being tried. There is nothing to do now."
-    return "This report says that the e-mail was delivered, so nothing was changed."
+        return phrase("Noted: their mail server has not taken it yet, and it is still being tried. There is nothing to do now.")
+    return phrase("This report says that the e-mail was delivered, so nothing was changed.")
 
 
 def _not_ours(named: RollEntry | None) -> str:
-    words = "This report does not say which of our e-mails it is about, so nothing was changed."
-    return f"{words} It names an address on your list: see below." if named is not None else f"{words} Paste its whole source."
+    words = phrase("This report does not say which of our e-mails it is about, so nothing was changed.")
+    if named is not None:
+        return joined([words, phrase("It names an address on your list: see below.")])
+    return joined([words, phrase("Paste its whole source.")])

@@ -12,6 +12,7 @@ from wtforms import SelectMultipleField
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from ballot.errors import BallotError
+from ballot.language import N_, phrase
 from ballot.models import ElectionState, Mailing
 from ballot.services import deliveries, invitations, lifecycle, mailings, wording
 from ballot.services.mail import State
@@ -33,10 +34,12 @@ class Ticks(SelectMultipleField):  # type: ignore[misc]  # WTForms has no types
 
 
 class SendForm(CodeForm):
-    first = Ticks("Who gets it first?", description="Ask them whether it arrived and looks right. Then you send it to everybody else.")
+    first = Ticks(
+        phrase("Who gets it first?"), description=phrase("Ask them whether it arrived and looks right. Then you send it to everybody else.")
+    )
     others = text(
-        "Others who get it first",
-        hint="Optional. One e-mail address on each line, as on the list of members.",
+        phrase("Others who get it first"),
+        hint=phrase("Optional. One e-mail address on each line, as on the list of members."),
         longest=2000,
     )
 
@@ -52,7 +55,7 @@ class SendForm(CodeForm):
 
 
 class ResultForm(CodeForm):
-    ballots = Ticks("Whose result do you want to send?")
+    ballots = Ticks(phrase("Whose result do you want to send?"))
 
 
 @dataclass(frozen=True)
@@ -74,10 +77,10 @@ class Progress:
     def status(self) -> str:
         """Where it stands, in a few words."""
         if self.mailing.paused_at is not None and self.waiting:
-            return "Paused"
+            return phrase("Paused")
         if self.waiting or self.states[State.SENDING]:
-            return "Sending"
-        return "Waiting for you" if self.mailing.stage == Stage.FIRST else "Sent"
+            return phrase("Sending")
+        return phrase("Waiting for you") if self.mailing.stage == Stage.FIRST else phrase("Sent")
 
     @property
     def sign(self) -> str:
@@ -85,7 +88,7 @@ class Progress:
         return f"{self.status}|{self.mailing.stage}"
 
 
-TITLES = {Kind.INVITATION: "Voting e-mails", Kind.REMINDER: "Reminder {}", Kind.RESULT: "Results {}"}
+TITLES = {Kind.INVITATION: N_("Voting e-mails"), Kind.REMINDER: N_("Reminder {number}"), Kind.RESULT: N_("Results {number}")}
 
 
 def progress_of(db: Session, mailing: Mailing) -> Progress:
@@ -96,7 +99,7 @@ def progress_of(db: Session, mailing: Mailing) -> Progress:
         not_yet, left = max(len(mailing.first) - mailing.queued, 0), max(mailing.expected - len(mailing.first), 0)
     else:
         not_yet, left = to_come, 0
-    return Progress(mailing, TITLES[Kind(mailing.kind)].format(mailing.number), states, not_yet, left)
+    return Progress(mailing, phrase(TITLES[Kind(mailing.kind)], number=mailing.number), states, not_yet, left)
 
 
 def _mailing(db: Session, meeting_id: str, mailing_id: str) -> Mailing:
@@ -314,7 +317,7 @@ def mail_result(meeting_id: str) -> ResponseReturnValue:
         form.ballots.choices = options([(e.uuid, e.name) for e in mailings.unmailed_results(db, meeting_id)])
     valid = form.validate()
     if valid and not form.ballots.data:
-        form.put_error("ballots", "Choose at least one ballot.")
+        form.put_error("ballots", phrase("Choose at least one ballot."))
         valid = False
     if valid and code_is_right(form):
         try:

@@ -12,6 +12,7 @@ from wtforms import RadioField
 from wtforms.validators import InputRequired
 
 from ballot.errors import BallotError
+from ballot.language import joined, phrase, phrases
 from ballot.models import Election, ElectionState, Meeting, Roll
 from ballot.services import approvals, deliveries, invitations, lifecycle, mailings, roll_import
 from ballot.web import site
@@ -25,25 +26,25 @@ from ballot.web.officer.questions import KINDS
 
 class MeetingForm(Form):
     name = line(
-        "Name of the meeting",
-        hint="As members know it, such as “2026 annual general meeting”. It stands in their e-mails.",
-        missing="Give the meeting a name",
+        phrase("Name of the meeting"),
+        hint=phrase("As members know it, such as “2026 annual general meeting”. It stands in their e-mails."),
+        missing=phrase("Give the meeting a name"),
     )
     two_people = RadioField(
-        "Do important acts need two people?",
-        description="Locking, closing early, publishing and declaring void, and sending a member a new link.",
-        choices=options([("yes", "Yes, a second officer confirms (recommended)"), ("no", "No, one officer is enough")]),
-        validators=[InputRequired("Choose whether important acts need two people")],
+        phrase("Do important acts need two people?"),
+        description=phrase("Locking, closing early, publishing and declaring void, and sending a member a new link."),
+        choices=options([("yes", phrase("Yes, a second officer confirms (recommended)")), ("no", phrase("No, one officer is enough"))]),
+        validators=[InputRequired(phrase("Choose whether important acts need two people"))],
     )
     codes = RadioField(
-        "Who makes the members’ voting codes?",
+        phrase("Who makes the members’ voting codes?"),
         choices=options(
             [
-                ("site", "This site makes them and sends them by e-mail"),
-                ("secretary", "The membership secretary makes them on another computer, and this site never sees them"),
+                ("site", phrase("This site makes them and sends them by e-mail")),
+                ("secretary", phrase("The membership secretary makes them on another computer, and this site never sees them")),
             ]
         ),
-        validators=[InputRequired("Choose who makes the voting codes")],
+        validators=[InputRequired(phrase("Choose who makes the voting codes"))],
     )
 
 
@@ -132,39 +133,51 @@ def next_step(db: Session, meeting: Meeting, found: Roll | None, elections: list
     """What a returning officer would do now in this meeting."""
     here = f"/officer/m/{meeting.id}"
     if (found is None or found.frozen_at is None) and roll_import.waiting(db, meeting.id, actor(), site().clock.now()):
-        words = "You uploaded it, and it is not saved yet. It is deleted when you sign out, or after a day."
-        return Next("go on with the list of members", words, f"{here}/roll/check", "Go on with the list")
+        words = phrase("You uploaded it, and it is not saved yet. It is deleted when you sign out, or after a day.")
+        return Next(phrase("go on with the list of members"), words, f"{here}/roll/check", phrase("Go on with the list"))
     if found is None:
-        return Next("upload the list of members", "It says who can vote in this meeting.", f"{here}/roll", "Upload the list")
+        return Next(
+            phrase("upload the list of members"), phrase("It says who can vote in this meeting."), f"{here}/roll", phrase("Upload the list")
+        )
     if found.frozen_at is None:
-        words = f"{found.included} members can vote. Look at who is left out, then freeze the list."
-        return Next("freeze the list of members", words, f"{here}/roll", "Look at the list")
+        words = phrases(
+            "{count} member can vote. Look at who is left out, then freeze the list.",
+            "{count} members can vote. Look at who is left out, then freeze the list.",
+            found.included,
+        )
+        return Next(phrase("freeze the list of members"), words, f"{here}/roll", phrase("Look at the list"))
     if not elections:
         return Next(
-            "add a ballot",
-            "A motion, an officer’s post, a committee, or a question to choose from.",
+            phrase("add a ballot"),
+            phrase("A motion, an officer’s post, a committee, or a question to choose from."),
             f"{here}/elections/new",
-            "Add a ballot",
+            phrase("Add a ballot"),
         )
     live = [e for e in elections if e.state not in {ElectionState.PUBLISHED, ElectionState.VOID}]
     draft = next((e for e in live if e.state is ElectionState.DRAFT), None)
     if draft is not None:
         obstacles = lifecycle.obstacles(db, draft.uuid, site().clock.now())
-        words = f"“{draft.name}” is being prepared. {obstacles[0] if obstacles else 'It is ready to be locked.'}"
-        return Next(f"get “{draft.name}” ready", words, f"/officer/e/{draft.uuid}", "Go on")
+        words = phrase("“{name}” is being prepared.", name=draft.name)
+        words = joined([words, obstacles[0] if obstacles else phrase("It is ready to be locked.")])
+        return Next(phrase("get “{name}” ready", name=draft.name), words, f"/officer/e/{draft.uuid}", phrase("Go on"))
     if not sent and invitations.sendable(db, meeting.id):
         if meeting.split_trust:
             return Next(
-                "hand the links to the membership secretary",
-                "They add the codes and send the e-mails.",
+                phrase("hand the links to the membership secretary"),
+                phrase("They add the codes and send the e-mails."),
                 f"{here}/registrar",
-                "Download the list of links",
+                phrase("Download the list of links"),
             )
-        return Next("send the voting e-mails", "Every ballot is locked. Each member gets one e-mail.", f"{here}/send", "Send the e-mails")
+        return Next(
+            phrase("send the voting e-mails"),
+            phrase("Every ballot is locked. Each member gets one e-mail."),
+            f"{here}/send",
+            phrase("Send the e-mails"),
+        )
     if live:
         first = min(live, key=lambda e: (e.state is ElectionState.OPEN, e.closes_at))
-        return Next(f"go on with “{first.name}”", "", f"/officer/e/{first.uuid}", "Go on")
+        return Next(phrase("go on with “{name}”", name=first.name), "", f"/officer/e/{first.uuid}", phrase("Go on"))
     if mailings.unmailed_results(db, meeting.id):
-        words = "One e-mail with every result that is published."
-        return Next("mail the result to members", words, f"{here}/result-mail", "Mail the result")
-    return Next("nothing", "Every ballot of this meeting is finished.")
+        words = phrase("One e-mail with every result that is published.")
+        return Next(phrase("mail the result to members"), words, f"{here}/result-mail", phrase("Mail the result"))
+    return Next(phrase("nothing"), phrase("Every ballot of this meeting is finished."))

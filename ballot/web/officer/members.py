@@ -6,8 +6,10 @@ from flask import abort, g, redirect, render_template, request
 from sqlmodel import Session, col, select
 from werkzeug.wrappers import Response as AnyResponse
 from wtforms import SelectField
+from wtforms.fields.choices import SelectChoice
 
 from ballot.errors import BallotError, PreconditionError
+from ballot.language import phrase
 from ballot.models import Outbox, RollEntry
 from ballot.services import invitations, registrar
 from ballot.services.approvals import Need
@@ -24,9 +26,16 @@ from ballot.web.words import capfirst
 FOUND = 50  # members on one page of a search
 
 
+def causes() -> list[SelectChoice]:
+    """Why a link is sent anew or cancelled, or a card made."""
+    return options([(str(cause), capfirst(cause)) for cause in Cause])
+
+
 class MemberForm(CodeForm):
-    cause = SelectField("Why?", choices=options([(str(cause), capfirst(cause)) for cause in Cause]))
-    email = line("Corrected e-mail address", hint="Leave it empty if the address is right.", missing="", optional=True, longest=254)
+    cause = SelectField(phrase("Why?"), choices=causes)
+    email = line(
+        phrase("Corrected e-mail address"), hint=phrase("Leave it empty if the address is right."), missing="", optional=True, longest=254
+    )
 
 
 @bp.get("/m/<base58:meeting_id>/members")
@@ -58,7 +67,7 @@ def _entry(db: Session, meeting_id: str, handle: str) -> RollEntry:
 
 
 class CardForm(CodeForm):
-    cause = SelectField("Why?", choices=options([(str(cause), capfirst(cause)) for cause in Cause]))
+    cause = SelectField(phrase("Why?"), choices=causes)
 
 
 def _page(
@@ -112,7 +121,11 @@ def resend(meeting_id: str, handle: str) -> str:
     with site().database.write() as db:
         entry = _entry(db, meeting_id, handle)
         sent = invitations.send_one(db, site().config, site().keys, site().mailer, entry, site().clock.now())
-    said = "The e-mail is on its way." if sent else "There is nothing to send to this member: no ballot of theirs is locked or open."
+    said = (
+        phrase("The e-mail is on its way.")
+        if sent
+        else phrase("There is nothing to send to this member: no ballot of theirs is locked or open.")
+    )
     with site().database.read() as db:
         return _page(db, meeting_id, handle, MemberForm(formdata=None), said)
 
@@ -128,7 +141,7 @@ def change_link(meeting_id: str, handle: str, word: str) -> AnyResponse | tuple[
         second = second_of(db, meeting_of(db, meeting_id), need, handle, now, practice=False)
     valid = form.validate()
     if valid and second.wanted and second.mine and not second.given:
-        form.put_error("code", "A second officer has to agree first. Ask them to sign in and open “My ballots”.")
+        form.put_error("code", phrase("A second officer has to agree first. Ask them to sign in and open “My ballots”."))
         valid = False
     if valid and code_is_right(form):
         cause = Cause(form.cause.data)
@@ -165,7 +178,7 @@ def make_card(meeting_id: str, handle: str) -> AnyResponse | tuple[str, int]:
         second = second_of(db, meeting_of(db, meeting_id), Need.CARD, handle, now, practice=False)
     valid = form.validate()
     if valid and second.mine and not second.given:
-        form.put_error("code", "A second officer has to agree first. Ask them to sign in and open “My ballots”.")
+        form.put_error("code", phrase("A second officer has to agree first. Ask them to sign in and open “My ballots”."))
         valid = False
     if valid and code_is_right(form):
 
@@ -194,7 +207,7 @@ def print_card(meeting_id: str, handle: str) -> str | tuple[str, int]:
                 _entry(db, meeting_id, handle)
                 elections = invitations.sendable(db, meeting_id)
                 if not elections:
-                    raise PreconditionError("No ballot of this meeting is locked or open, so a card would open nothing.")
+                    raise PreconditionError(phrase("No ballot of this meeting is locked or open, so a card would open nothing."))
                 expires = invitations.expiry(site().config, elections, now)
                 half = registrar.print_card(db, site().config, site().keys, handle, actor(), now, expires)
                 meeting = meeting_of(db, meeting_id)

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from sqlmodel import Session, col, func, select
 
 from ballot.errors import BallotError, MalformedError
+from ballot.language import joined, phrase
 from ballot.models import MailText, Outbox
 from ballot.services import mail, wording
 from ballot.services.wording import Kind
@@ -24,9 +25,9 @@ from ballot.web.officer.common import actor, meeting_of, rights
 MOST_TESTS: Final = 10  # in ten minutes, of all officers together
 
 TITLES: Final = {
-    Kind.INVITATION: ("Invitation", "Goes to every member who can vote, with their own link and code."),
-    Kind.REMINDER: ("Reminder", "Goes to members who have not voted, when you send one."),
-    Kind.RESULT: ("Result", "Goes to the members after the result is published, when you send it."),
+    Kind.INVITATION: (phrase("Invitation"), phrase("Goes to every member who can vote, with their own link and code.")),
+    Kind.REMINDER: (phrase("Reminder"), phrase("Goes to members who have not voted, when you send one.")),
+    Kind.RESULT: (phrase("Result"), phrase("Goes to the members after the result is published, when you send it.")),
 }
 
 
@@ -47,11 +48,13 @@ def shown(letter: mail.Letter) -> Shown:
 
 
 class MessageForm(Form):
-    subject = line("Subject", missing="", optional=True, longest=mail.letters.LONGEST_SUBJECT)
+    subject = line(phrase("Subject"), missing="", optional=True, longest=mail.letters.LONGEST_SUBJECT)
     introduction = text(
-        "Your own words",
-        hint="Optional. They stand near the top. Leave an empty line between paragraphs. Do not add a link for voting: each member’s own "
-        "link is added by itself.",
+        phrase("Your own words"),
+        hint=phrase(
+            "Optional. They stand near the top. Leave an empty line between paragraphs. Do not add a link for voting: each member’s own "
+            "link is added by itself."
+        ),
         longest=2 * mail.letters.LONGEST_INTRODUCTION,
     )
 
@@ -77,9 +80,8 @@ def _specimen(db: Session, meeting_id: str, kind: Kind, words: MailText) -> mail
 
 def _page(db: Session, meeting_id: str, kind: Kind, form: MessageForm, words: MailText, said: str = "") -> str:
     meeting = meeting_of(db, meeting_id)
-    form.subject.description = f"Optional. Without one: “{mail.usual_subject(kind, meeting.name)}”." + (
-        "" if kind is Kind.RESULT else " When voting closes is added by itself."
-    )
+    hint = [phrase("Optional. Without one: “{subject}”.", subject=mail.usual_subject(kind, meeting.name))]
+    form.subject.description = joined([*hint, *([] if kind is Kind.RESULT else [phrase("When voting closes is added by itself.")])])
     title, about = TITLES[kind]
     return render_template(
         "officer/message.html",
@@ -150,9 +152,9 @@ def _send_test(db: Session, letter: mail.Letter) -> str:
     now = site().clock.now()
     recent = select(func.count()).select_from(Outbox).where(Outbox.kind == "test", col(Outbox.queued_at) > now - timedelta(minutes=10))
     if db.exec(recent).one() >= MOST_TESTS:
-        raise MalformedError("Enough test e-mails for now: wait ten minutes.")
+        raise MalformedError(phrase("Enough test e-mails for now: wait ten minutes."))
     site().mailer.put(db, mail.test_of(letter, g.officer.email), now)
-    return f"A test e-mail is on its way to {g.officer.email}. Nothing is saved yet."
+    return phrase("A test e-mail is on its way to {address}. Nothing is saved yet.", address=g.officer.email)
 
 
 @bp.post("/m/<base58:meeting_id>/messages/<any(invitation,reminder,result):kind>/live")

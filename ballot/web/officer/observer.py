@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from flask import render_template
 from sqlmodel import Session
 
+from ballot.language import phrase
 from ballot.models import Election, ElectionState, Roll
 from ballot.services import board, deliveries, journal, lifecycle, sweep
 from ballot.services.journal import Act, Entry
@@ -35,7 +36,7 @@ def _watched(db: Session, election: Election) -> Watched:
     head = board.head_of(db, election.uuid)
     voted, electorate = board.turnout(db, election.uuid)
     note = sweep.checkpoint(db, site().config, site().keys, election.uuid)
-    return Watched(election, voted, electorate, head.height, head.hash, note or "The first one is here in a moment.")
+    return Watched(election, voted, electorate, head.height, head.hash, note or phrase("The first one is here in a moment."))
 
 
 def _reissues(entries: list[Entry]) -> list[tuple[str, str, int]]:

@@ -11,6 +11,7 @@ from wtforms import RadioField
 from wtforms.validators import InputRequired
 
 from ballot.errors import BallotError
+from ballot.language import phrase
 from ballot.models import Meeting, Officer
 from ballot.services import lifecycle, practice, roll, trustees
 from ballot.services.trustees import Person
@@ -22,21 +23,23 @@ from ballot.web.officer.common import actor, meeting_of, rights
 
 
 class PracticeForm(Form):
-    who = RadioField("Who gets a practice link?", validators=[InputRequired("Choose who gets a practice link")])
+    who = RadioField(phrase("Who gets a practice link?"), validators=[InputRequired(phrase("Choose who gets a practice link"))])
     people = text(
-        "The people",
-        hint="One on each line: name, then comma, then e-mail address. Your officers and key-holders are here already; "
-        "add the committee, and a few members who will tell you what they did not understand.",
+        phrase("The people"),
+        hint=phrase(
+            "One on each line: name, then comma, then e-mail address. Your officers and key-holders are here already; "
+            "add the committee, and a few members who will tell you what they did not understand."
+        ),
         longest=20_000,
     )
-    closes_on = day("The practice closes on", missing="Give the day when the practice closes")
-    closes_at = clock_time("at (UK time)", missing="Give the time when the practice closes")
+    closes_on = day(phrase("The practice closes on"), missing=phrase("Give the day when the practice closes"))
+    closes_at = clock_time(phrase("at (UK time)"), missing=phrase("Give the time when the practice closes"))
 
     def offer(self, db: Session, meeting_id: str) -> None:
         """Everybody on the roll, where there is one."""
         number = roll.size(db, meeting_id)
-        everybody = [("roll", f"Everybody on the list: {number:,} members get an e-mail")] if number else []
-        self.who.choices = options([("named", "The people below"), *everybody])
+        everybody = [("roll", phrase("Everybody on the list: {number:,} members get an e-mail", number=number))] if number else []
+        self.who.choices = options([("named", phrase("The people below")), *everybody])
 
     def named(self) -> list[Person]:
         """Raises: ValueError, with the line that cannot be read."""
@@ -44,7 +47,7 @@ class PracticeForm(Form):
         for written in lines_of(self.people.data):
             name, comma, email = written.rpartition(",")
             if not comma or not name.strip() or "@" not in email:
-                raise ValueError(f"“{written[:80]}” is not a name, a comma and an e-mail address.")
+                raise ValueError(phrase("“{written}” is not a name, a comma and an e-mail address.", written=written[:80]))
             found.append(Person(name.strip(), email.strip()))
         return found
 

@@ -8,6 +8,7 @@ from sqlmodel import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from ballot.errors import BallotError, PreconditionError
+from ballot.language import phrase
 from ballot.models import ElectionState
 from ballot.services import invitations, lifecycle, registrar
 from ballot.web import site
@@ -19,9 +20,9 @@ from ballot.web.officer.rolls import ROLL_BODY
 
 class CredentialsForm(CodeForm):
     file = FileField(
-        "List of public credentials",
-        description="The CSV file that “ballot codes” made for this ballot.",
-        validators=[FileRequired("Choose the file of public credentials")],
+        phrase("List of public credentials"),
+        description=phrase("The CSV file that “ballot codes” made for this ballot."),
+        validators=[FileRequired(phrase("Choose the file of public credentials"))],
     )
 
 
@@ -53,7 +54,7 @@ def registrar_list(meeting_id: str) -> AnyResponse | tuple[str, int]:
             with site().database.read() as db:
                 elections = lifecycle.elections_of(db, meeting_of(db, meeting_id).id)
                 if not elections:
-                    raise PreconditionError("Add the ballots first: the links end some time after the last one closes.")
+                    raise PreconditionError(phrase("Add the ballots first: the links end some time after the last one closes."))
                 ends = invitations.expiry(site().config, elections, site().clock.now())
                 content = registrar.registrar_list(db, site().config, site().keys, meeting_id, ends)
             headers = {"Content-Disposition": f'attachment; filename="links-{meeting_id}.csv"'}

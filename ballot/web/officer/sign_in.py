@@ -14,6 +14,7 @@ from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
 from ballot.errors import SignInFailedError, TooManyTriesError
+from ballot.language import phrase
 from ballot.models import Officer
 from ballot.services import mail, officers, roll_import
 from ballot.web import site
@@ -24,31 +25,31 @@ from ballot.web.officer.session import drop_cookie, set_cookie, signed_in
 
 
 class AddressForm(Form):
-    email = line("Your e-mail address", missing="Type your e-mail address", longest=254)
+    email = line(phrase("Your e-mail address"), missing=phrase("Type your e-mail address"), longest=254)
 
 
 class MailedCodeForm(Form):
     code = line(
-        "Code from the e-mail",
-        hint="It looks like ABCDE-FGHJK-… Capitals and hyphens do not matter.",
-        missing="Type the code from the e-mail",
+        phrase("Code from the e-mail"),
+        hint=phrase("It looks like ABCDE-FGHJK-… Capitals and hyphens do not matter."),
+        missing=phrase("Type the code from the e-mail"),
     )
 
 
 class DigitsForm(Form):
     code = line(
-        "6-digit code",
-        hint="From your authenticator app. It changes every 30 seconds.",
-        missing="Type the 6 digits that your app shows now",
+        phrase("6-digit code"),
+        hint=phrase("From your authenticator app. It changes every 30 seconds."),
+        missing=phrase("Type the 6 digits that your app shows now"),
         longest=40,
     )
 
 
 class EitherForm(Form):
     code = line(
-        "6-digit code",
-        hint="From your authenticator app. Lost it? Type one of your recovery codes instead.",
-        missing="Type the 6 digits that your app shows now",
+        phrase("6-digit code"),
+        hint=phrase("From your authenticator app. Lost it? Type one of your recovery codes instead."),
+        missing=phrase("Type the 6 digits that your app shows now"),
         longest=40,
     )
 
@@ -198,7 +199,7 @@ def _show_recovery_codes(cookie: str) -> AnyResponse:
     with site().database.write() as db:
         officer = db.get(Officer, g.visit.officer.id)
         if officer is None:
-            raise SignInFailedError("This officer is no longer here.")
+            raise SignInFailedError(phrase("This officer is no longer here."))
         codes = officers.make_recovery_codes(db, officer)
     response = make_response(render_template("officer/recovery-codes.html", codes=codes))
     set_cookie(response, cookie)
