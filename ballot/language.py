@@ -35,6 +35,7 @@ FOLDER: Final = Path(__file__).parent / "languages"
 KEYWORDS: Final[dict[str, Any]] = {
     **dict.fromkeys(("_", "N_", "gettext", "phrase")),
     **dict.fromkeys(("nN_", "ngettext", "phrases"), (1, 2)),
+    "pgettext": ((1, "c"), 2),  # a word that means two things: which of them, then the word
 }
 METHODS: Final = [("ballot/**.py", "python"), ("templates/**.html", "jinja2"), ("templates/**.txt", "jinja2")]
 PLURALS: Final = 200  # every language's plural repeats itself by hundreds

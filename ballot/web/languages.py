@@ -30,6 +30,10 @@ def _ngettext(one: str, many: str, number: int) -> str:
     return translations(current()).ngettext(one, many, number)
 
 
+def _pgettext(meaning: str, text: str) -> str:
+    return translations(current()).pgettext(meaning, text)
+
+
 def _forget(_error: BaseException | None) -> None:
     """The thread that answers goes on to the next request."""
     READER.set(ENGLISH)
@@ -38,5 +42,5 @@ def _forget(_error: BaseException | None) -> None:
 def install(app: Flask) -> None:
     app.teardown_request(_forget)
     app.jinja_env.add_extension("jinja2.ext.i18n")
-    app.jinja_env.install_gettext_callables(_gettext, _ngettext, newstyle=True)  # type: ignore[attr-defined]
+    app.jinja_env.install_gettext_callables(_gettext, _ngettext, newstyle=True, pgettext=_pgettext)  # type: ignore[attr-defined]
     app.jinja_env.globals.update(page_language=lambda: tag(current()), languages=LANGUAGES)

@@ -14,7 +14,8 @@ from ballot.language import ENGLISH, LANGUAGES, extract, read_catalogue
 from tests.support.need import ROOT
 
 TEMPLATES = sorted(path for path in (ROOT / "templates").rglob("*") if path.is_file())
-MARKS = {"_", "gettext", "ngettext"}
+OTHERS = [language for language in LANGUAGES if language != ENGLISH]
+MARKS = {"_", "gettext", "ngettext", "pgettext"}
 ALOUD = {"aria-label", "aria-description", "title", "alt", "placeholder", "label"}
 NO_WORDS = {"code", "style"}  # commands and addresses, which are the same in every language
 BY_NAME = {"map", "mail_state"}  # filters that are given a name for programs
@@ -114,7 +115,20 @@ def test_no_template_has_words_outside_of_the_catalogue(app: Flask) -> None:
 
 def test_every_catalogue_has_the_marked_texts_and_no_other() -> None:
     """Or else: python -m ballot.language"""
-    marked = {message.id for message in extract(ROOT) if message.id}
-    for language in LANGUAGES:
-        if language != ENGLISH:
-            assert marked == {message.id for message in read_catalogue(language) if message.id}, language
+    marked = {(message.context, message.id) for message in extract(ROOT) if message.id}
+    for language in OTHERS:
+        assert marked == {(message.context, message.id) for message in read_catalogue(language) if message.id}, language
+
+
+def test_a_translation_keeps_elements_and_names_that_are_filled_in() -> None:
+    """And elements in a text are simple ones: nothing that a script, a label or a style needs can be lost by a translator."""
+    for language in OTHERS:
+        for message in read_catalogue(language):
+            sources = [message.id] if isinstance(message.id, str) else message.id
+            assert {"href", "class"}.issuperset(re.findall(r'[\w-]+(?==")', "".join(sources))), message.id
+            for said in filter(None, [message.string] if isinstance(message.string, str) else message.string or ()):
+                assert kept(said) in map(kept, sources), (message.id, said)
+
+
+def kept(text: str) -> tuple[list[str], set[str]]:
+    return sorted(re.findall(r"<[^>]*>", text)), set(re.findall(r"%\(\w+\)s", text))
