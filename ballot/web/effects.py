@@ -15,6 +15,7 @@ from ballot.count.papers import profile_from_rankings
 from ballot.count.rules.approval import count_totals
 from ballot.count.rules.motion import MotionResult, decide
 from ballot.errors import BallotError
+from ballot.language import N_, Text, joined, listing, nN_, phrase, phrases
 from ballot.protocol.messages import Question, QuestionH, QuestionNH
 from ballot.recount import motion_threshold, quota_places
 from ballot.web.rules import RON, quota_words
@@ -36,41 +37,44 @@ def effects(rule: Mapping[str, Any], question: Question) -> list[str]:
         return []
 
 
-def _placed(number: int) -> str:
-    return f"{number} {'place' if number == 1 else 'places'}"
-
-
-def _listing(words: Sequence[str]) -> str:
-    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else "".join(words)
+def _placed(number: int) -> Text:
+    return phrases("{count} place", "{count} places", number)
 
 
 # --- motions ----------------------------------------------------------------------------------------------------
 
 
-def _figures(result: MotionResult) -> str:
-    return f"{result.votes_for} For, {result.against} Against, {result.abstain} Abstain"
+def _figures(result: MotionResult, where: str) -> dict[str, object]:
+    """What the sentences below fill in; `where` names the electorate where it matters."""
+    votes = {"votes_for": result.votes_for, "against": result.against, "abstain": result.abstain}
+    word = phrase("carried") if result.carried else phrase("not carried")
+    return {"figures": phrase("{votes_for} For, {against} Against, {abstain} Abstain", **votes), "where": where, "carried": word}
 
 
 def motion_effects(rule: Mapping[str, Any]) -> list[str]:
     """Two ballots that end one way and the other, the fewest votes that carry, and what the quorum does."""
     threshold, quorum = motion_threshold(rule), int(rule.get("quorum") or 0)
-    where = f", of {_ELECTORATE} who could vote" if threshold.base == "electorate" else ""
+    where = phrase(", of {number} who could vote", number=_ELECTORATE) if threshold.base == "electorate" else ""
     size = max(_ELECTORATE, quorum)
 
     def counted(votes_for: int, against: int, abstain: int) -> MotionResult:
         return decide(votes_for, against, abstain, threshold=threshold, electorate=size)
 
-    found = []
+    found: list[str] = []
     for figures in ((200, 90, 10), (150, 120, 30)):
         result = counted(*figures)
-        word = "carried" if result.carried else "not carried"
-        found.append(f"With {_figures(result)}{where}: {word}. It needs {result.needed} For.")
-    tie = counted(145, 145, 10)
-    found.append(f"With {_figures(tie)}{where}: {'carried' if tie.carried else 'not carried'}.")
+        found.append(phrase("With {figures}{where}: {carried}. It needs {needed} For.", **_figures(result, where), needed=result.needed))
+    found.append(phrase("With {figures}{where}: {carried}.", **_figures(counted(145, 145, 10), where)))
     if quorum > 1:
         few = decide(quorum - 1, 0, 0, threshold=threshold, electorate=size, quorum=quorum)
-        word = "carried" if few.carried else "not carried"
-        found.append(f"If {quorum - 1} members vote, all of them For: {word}, because the quorum of {quorum} is not met.")
+        met = phrases(
+            "If {count} member votes, For: {carried}, because the quorum of {quorum} is not met.",
+            "If {count} members vote, all of them For: {carried}, because the quorum of {quorum} is not met.",
+            quorum - 1,
+            carried=phrase("carried") if few.carried else phrase("not carried"),
+            quorum=quorum,
+        )
+        found.append(met)
     return found
 
 
@@ -98,10 +102,12 @@ def _winners(record: Record) -> list[str]:
 
 def _one_seat(rule_id: str) -> str:
     papers = ((40, (0,)), (35, (1, 2)), (25, (2, 1)))
-    winner = _listing(_winners(_run(rule_id, "ABC", papers, 1)))
-    first = "40 rank A first, 35 rank B first and C second, 25 rank C first and B second"
-    why = "Nobody has more than half, so the candidate with the fewest goes out, and those votes move to the next choice"
-    return f"With 100 votes, {first}: {winner} is elected. {why}."
+    winner = listing(_winners(_run(rule_id, "ABC", papers, 1)))
+    elected = phrase(
+        "With 100 votes, 40 rank A first, 35 rank B first and C second, 25 rank C first and B second: {winner} is elected.", winner=winner
+    )
+    why = phrase("Nobody has more than half, so the candidate with the fewest goes out, and those votes move to the next choice.")
+    return joined([elected, why])
 
 
 def _two_sides(rule_id: str, seats: int) -> str:
@@ -116,9 +122,12 @@ def _two_sides(rule_id: str, seats: int) -> str:
             papers.append((share, (candidate, *[c for c in side if c != candidate])))
     places = min(seats, each)
     won = [name.startswith("one") for name in _winners(_run(rule_id, names, papers, places))]
-    return (
-        f"With 100 votes and {_placed(places)}: if 60 members rank one side’s candidates first and 40 the other side’s, "
-        f"the first side gets {sum(won)} and the other {len(won) - sum(won)}."
+    return phrase(
+        "With 100 votes and {places}: if 60 members rank one side’s candidates first and 40 the other side’s, "
+        "the first side gets {first} and the other {other}.",
+        places=_placed(places),
+        first=sum(won),
+        other=len(won) - sum(won),
     )
 
 
@@ -129,11 +138,15 @@ def _reopened(rule_id: str, seats: int) -> str:
     papers += [(40 // each + (c < 40 % each), (c, *[d for d in range(each) if d != c])) for c in range(each)]
     record = _run(rule_id, names, papers, min(seats, 12), ron=each)
     if not record.winners:
-        return f"If more than half rank “{RON}” first, nobody is elected and nominations open again."
-    elected, empty = len(record.winners), record.unfilled
-    stays = "stays" if empty == 1 else "stay"
-    first = f"If 60 of 100 members rank “{RON}” first and nothing else"
-    return f"{first}, {elected} of {_placed(min(seats, 12))} {'is' if elected == 1 else 'are'} filled and {empty} {stays} empty."
+        return phrase("If more than half rank “{choice}” first, nobody is elected and nominations open again.", choice=Text(RON))
+    return phrase(
+        "If 60 of 100 members rank “{choice}” first and nothing else, {filled} and {empty}.",
+        choice=Text(RON),
+        filled=phrases(
+            "{count} of {places} is filled", "{count} of {places} are filled", len(record.winners), places=_placed(min(seats, 12))
+        ),
+        empty=phrases("{count} stays empty", "{count} stay empty", record.unfilled),
+    )
 
 
 # --- lists ------------------------------------------------------------------------------------------------------
@@ -144,10 +157,18 @@ def list_effects(seats: int, *, limit: int | None) -> list[str]:
     number = min(seats, 8) + 1
     names, totals = _LETTERS[:number], [80 - 10 * place + (5 if place else 0) for place in range(number)]
     record = count_totals(names, totals, 100, min(seats, 8), ron=None, lot=LotOrder.typed(range(number), number), limit=limit)
-    first, *others = [f"{total} for {name}" for name, total in zip(names, totals, strict=True)]
-    ticks = _listing([first.replace(" ", " ticks ", 1), *others])
+    first = phrase("{number} ticks for {name}", number=totals[0], name=names[0])
+    others = [phrase("{number} for {name}", number=total, name=name) for name, total in zip(names[1:], totals[1:], strict=True)]
     winners = _winners(record)
-    return [f"With {ticks}: {_listing(winners)} {'wins' if len(winners) == 1 else 'win'}."]
+    return [
+        phrases(
+            "With {ticks}: {names} wins.",
+            "With {ticks}: {names} win.",
+            len(winners),
+            ticks=listing([first, *others]),
+            names=listing(winners),
+        )
+    ]
 
 
 # --- quota places -----------------------------------------------------------------------------------------------
@@ -164,7 +185,7 @@ def quota_effects(rule: Mapping[str, Any], question: Question) -> list[str]:
     except BallotError:
         return sentences
     rest = sentences[len(examples) :]
-    return [f"{sentence} {example}".rstrip() for sentence, example in zip(sentences, examples, strict=False)] + rest
+    return [joined([sentence, example]) if example else sentence for sentence, example in zip(sentences, examples, strict=False)] + rest
 
 
 def _quota_example(rule_id: str, constraints: Constraints, place: int, seats: int) -> str:
@@ -175,7 +196,7 @@ def _quota_example(rule_id: str, constraints: Constraints, place: int, seats: in
         return ""
     at_least = bound.side == "at_least"
     if (at_least and number == 0) or (not at_least and number == seats):
-        return "So it changes nothing."
+        return phrase("So it changes nothing.")
     strong, weak = list(range(seats)), list(range(seats, 2 * seats))
     group = frozenset(weak if at_least else strong)
     alone = Constraints(((bound.group, group),), (bound,))
@@ -185,11 +206,16 @@ def _quota_example(rule_id: str, constraints: Constraints, place: int, seats: in
     record = _run(rule_id, names, papers, seats, constraints=alone)
     inside = sum(winner in group for winner in record.winners)
     before = sum(outcome.candidate in group for outcome in record.unconstrained or ())
-    side = "outside" if at_least else "in"
-    return (
-        f"For example, if the {seats} candidates with the most votes were all {side} “{bound.group}”: without this rule "
-        f"{before} of the {_placed(seats)} would go to “{bound.group}”, with it {inside}."
+    outside = N_(
+        "For example, if the {seats} candidates with the most votes were all outside “{group}”: without this rule "
+        "{before} of the {places} would go to “{group}”, with it {inside}."
     )
+    within = N_(
+        "For example, if the {seats} candidates with the most votes were all in “{group}”: without this rule "
+        "{before} of the {places} would go to “{group}”, with it {inside}."
+    )
+    values = {"seats": seats, "group": bound.group, "before": before, "places": _placed(seats), "inside": inside}
+    return phrase(outside if at_least else within, **values)
 
 
 # --- who stands -------------------------------------------------------------------------------------------------
@@ -201,22 +227,25 @@ def standing(rule: Mapping[str, Any], question: Question) -> tuple[bool, str]:
         return True, ""
     seats, people = int(rule.get("seats", 1)), len(question.answers) - (1 if rule.get("ron") else 0)
     if isinstance(question, QuestionH):
-        return people > seats, f"{people} choices, of which {seats} {'wins' if seats == 1 else 'win'}."
-    who = f"{people} {'candidate stands' if people == 1 else 'candidates stand'} for {_placed(seats)}"
+        return people > seats, phrases(
+            "{people} choices, of which {count} wins.", "{people} choices, of which {count} win.", seats, people=people
+        )
+    who = phrases("{count} candidate stands for {places}", "{count} candidates stand for {places}", people, places=_placed(seats))
     if people < seats:
-        empty = seats - people
-        return False, f"{who}, so at least {empty} {'place stays' if empty == 1 else 'places stay'} empty."
+        one, many = nN_("{who}, so at least {count} place stays empty.", "{who}, so at least {count} places stay empty.")
+        return False, phrases(one, many, seats - people, who=who)
     if people == seats:
-        only = f"Members can rank “{RON}” instead." if rule.get("ron") else "There is nothing to decide."
-        return bool(rule.get("ron")), f"{who}: as many as are needed. {only}"
-    return True, f"{who}: enough."
+        ron = phrase("Members can rank “{choice}” instead.", choice=Text(RON))
+        only = ron if rule.get("ron") else phrase("There is nothing to decide.")
+        return bool(rule.get("ron")), joined([phrase("{who}: as many as are needed.", who=who), only])
+    return True, phrase("{who}: enough.", who=who)
 
 
 def template_effect(kind: str) -> str:
     """What a template does before anything is typed, for the page where one is chosen."""
     if kind == "motion":
         rule = {"rule": "motion", "threshold": "simple-majority", "base": "cast"}
-        return f"By more than half of the votes, for example. {motion_effects(rule)[0]}"
+        return joined([phrase("By more than half of the votes, for example."), motion_effects(rule)[0]])
     if kind == "post":
         return ranked_effects("av", 1, ron=True)[0]
     if kind == "committee":

@@ -103,7 +103,7 @@ def moment_of(form: Form, on: str, at: str) -> datetime | None:
     try:
         return from_uk(form[on].data.isoformat(), form[at].data.strftime("%H:%M"))
     except ValueError as error:
-        form.put_error(at, phrase("Choose another time: {error}.", error=error))
+        form.put_error(at, phrase("Choose another time: {error}.", error=str(error)))
         return None
 
 

@@ -7,38 +7,42 @@ from typing import Any, Final
 
 from ballot.count import RULES
 from ballot.count.constraints import Limit
-from ballot.count.draw.words import listing
+from ballot.language import Text, joined, listing, nN_, phrase, phrases
 from ballot.protocol.messages import Question, QuestionH, QuestionNH
 from ballot.recount import motion_threshold, quota_places
 
 RON: Final = "Re-open nominations"
 THRESHOLDS: Final = {
-    "simple-majority": "More than half",
-    "two-thirds": "At least two thirds",
-    "three-quarters": "At least three quarters",
+    "simple-majority": phrase("More than half"),
+    "two-thirds": phrase("At least two thirds"),
+    "three-quarters": phrase("At least three quarters"),
 }
 BASES: Final = {
-    "cast": "of the votes for and against (abstentions do not count)",
-    "papers": "of everyone who voted",
-    "electorate": "of everyone who could vote",
+    "cast": phrase("of the votes for and against (abstentions do not count)"),
+    "papers": phrase("of everyone who voted"),
+    "electorate": phrase("of everyone who could vote"),
 }
 
 
 def rule_words(rule: Mapping[str, Any], question: Question) -> str:
     """The rule as a sentence; a plain v1 election declares none."""
     if not rule:
-        return "The election declares no rule for the count."
+        return phrase("The election declares no rule for the count.")
     name = str(rule.get("rule", ""))
     if name == "motion":
         quorum = int(rule.get("quorum") or 0)
-        return f"Carried by {motion_threshold(rule).words}." + (f" At least {quorum} members must vote." if quorum else "")
+        carried = phrase("Carried by {threshold}.", threshold=motion_threshold(rule).words)
+        needed = phrases("At least {count} member must vote.", "At least {count} members must vote.", quorum)
+        return joined([carried, needed]) if quorum else carried
     seats = int(rule.get("seats", 1))
-    places = "1 place is" if seats == 1 else f"{seats} places are"
-    ron = f" “{RON}” stands as a candidate." if rule.get("ron") else ""
-    title = RULES[name].title if name in RULES else name
     if isinstance(question, QuestionNH):
-        return f"Rank the choices. {places} filled by this rule: {title}.{ron}"
-    return f"Choose {_choose(question)}. {places} filled by the most votes.{ron}"
+        title = RULES[name].title if name in RULES else name
+        one, many = nN_("{count} place is filled by this rule: {rule}.", "{count} places are filled by this rule: {rule}.")
+        found = [phrase("Rank the choices."), phrases(one, many, seats, rule=title)]
+    else:
+        places = phrases("{count} place is filled by the most votes.", "{count} places are filled by the most votes.", seats)
+        found = [_choose(question), places]
+    return joined([*found, phrase("“{choice}” stands as a candidate.", choice=Text(RON))]) if rule.get("ron") else joined(found)
 
 
 def quota_words(rule: Mapping[str, Any], question: Question) -> list[str]:
@@ -54,25 +58,35 @@ def quota_words(rule: Mapping[str, Any], question: Question) -> list[str]:
 
 
 _FALLBACKS: Final = {
-    "refuse": "If candidates withdraw and too few are left to meet these, nobody is elected.",
-    "cap": "If candidates withdraw and too few of a group are left, those who are left are enough.",
-    "leave-empty": "If candidates withdraw and too few are left to meet these, places stay empty and nominations open again.",
+    "refuse": phrase("If candidates withdraw and too few are left to meet these, nobody is elected."),
+    "cap": phrase("If candidates withdraw and too few of a group are left, those who are left are enough."),
+    "leave-empty": phrase("If candidates withdraw and too few are left to meet these, places stay empty and nominations open again."),
 }
 
 
 def _limit_words(limit: Limit, seats: int, names: Sequence[str]) -> str:
     """“At least 3 of the 6 places are for “Women” (50 %, rounded up). 4 stand: …”"""
     number = limit.minimum if limit.minimum is not None else limit.maximum
-    side = "At least" if limit.minimum is not None else "At most"
     _, _, share = limit.text.partition(" (")
     share = f" ({share.removesuffix(')').replace(f' of {seats} seats', '')})" if share else ""
-    places = f"{seats} {'place' if seats == 1 else 'places'} {'goes' if number == 1 else 'go'}"
+    places = phrases("{count} place", "{count} places", seats)
+    if limit.minimum is not None:
+        one, many = nN_(
+            "At least {count} of the {places} goes to “{group}”{share}.", "At least {count} of the {places} go to “{group}”{share}."
+        )
+    else:
+        one, many = nN_(
+            "At most {count} of the {places} goes to “{group}”{share}.", "At most {count} of the {places} go to “{group}”{share}."
+        )
     who = [names[member] for member in sorted(limit.members)]
-    standing = f"{len(who)} {'stands' if len(who) == 1 else 'stand'}: {listing(who)}." if who else "Nobody stands for it."
-    return f"{side} {number} of the {places} to “{limit.group}”{share}. {standing}"
+    standing = phrases("{count} stands: {names}.", "{count} stand: {names}.", len(who), names=listing(who))
+    limits = phrases(one, many, number or 0, places=places, group=limit.group, share=share)
+    return joined([limits, standing if who else phrase("Nobody stands for it.")])
 
 
-def _choose(question: QuestionH) -> str:
+def _choose(question: QuestionH) -> Text:
     if question.max == 1:
-        return "one, or leave it blank" if question.blank else "one"
-    return f"up to {question.max}" if question.min <= 1 else f"{question.min} to {question.max}"
+        return phrase("Choose one, or leave it blank.") if question.blank else phrase("Choose one.")
+    if question.min <= 1:
+        return phrase("Choose up to {most}.", most=question.max)
+    return phrase("Choose {least} to {most}.", least=question.min, most=question.max)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify
 
 from ballot.errors import BoardDamagedError
+from ballot.language import phrase
 from ballot.protocol.messages import sha256_hex
 from ballot.services import board
 from ballot.web import site
@@ -50,7 +51,7 @@ def one_object(uuid: str, object_hash: str) -> Response:
     with site().database.read() as db:
         content = board.object_bytes(db, uuid, object_hash)
     if sha256_hex(content) != object_hash:
-        raise BoardDamagedError("This object was changed in the database.", height=-1, object_hash=object_hash)
+        raise BoardDamagedError(phrase("This object was changed in the database."), height=-1, object_hash=object_hash)
     return json_bytes(content, FOREVER)
 
 

@@ -9,6 +9,7 @@ from flask import Response, make_response, render_template, request
 from sqlmodel import Session
 
 from ballot.errors import BallotError
+from ballot.language import phrase
 from ballot.models import ElectionState, Meeting, Roll
 from ballot.services import enquiries, invitations, lifecycle
 from ballot.web import site
@@ -66,7 +67,7 @@ def send_link(meeting_id: str) -> Response:
 
 def _answered(meeting_id: str, what: str, work: Callable[[str], None]) -> Response:
     email = request.form.get("email", "").strip()
-    problem = "" if 3 <= len(email) <= LONGEST and "@" in email[1:-1] else "Enter your e-mail address, like name@example.org."
+    problem = "" if 3 <= len(email) <= LONGEST and "@" in email[1:-1] else phrase("Enter your e-mail address, like name@example.org.")
     with site().database.read() as db:
         meeting = _meeting(db, meeting_id)
         page = _page(db, meeting, error=problem, email=email) if problem else _page(db, meeting, answered=what)

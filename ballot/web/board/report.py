@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -9,8 +10,9 @@ from markupsafe import Markup
 from ballot.count.draw.bars import bars, legend
 from ballot.count.draw.sankey import sankey
 from ballot.count.draw.table import tables
-from ballot.count.draw.words import label, sentences, who
+from ballot.count.draw.words import label, sentences
 from ballot.count.record import Record
+from ballot.language import N_, Text, joined, listing, phrase
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,17 @@ def _notes(record: Record) -> list[str]:
     """Who withdrew, which places are to be re-opened, and every lot that was drawn."""
     notes = [*record.constraint_notes, *record.reopened]
     if record.withdrawn:
-        notes.append(f"Withdrew before the count: {who(record, record.withdrawn)}.")
+        notes.append(phrase("Withdrew before the count: {names}.", names=_who(record, record.withdrawn)))
     if record.lot is None:
         return notes
     ties = [
-        f"Stage {stage.label}: {who(record, event.tie.tied)} had equal votes. By lot, {record.name(event.tie.chosen)} was the one to be "
-        f"{event.note}."
+        phrase(
+            "Stage {stage}: {names} had equal votes. By lot, {chosen} was the one to be {done}.",
+            stage=stage.label,
+            names=_who(record, event.tie.tied),
+            chosen=record.name(event.tie.chosen),
+            done=Text(event.note),
+        )
         for stage in record.stages
         for event in stage.events
         if event.tie is not None and event.tie.stage is None
@@ -68,12 +75,12 @@ def _notes(record: Record) -> list[str]:
     notes += ties
     if ties or record.lot.source.startswith(DRAWN):
         order = ", ".join(record.name(i) for i in record.lot.order)
-        unused = "" if ties else " No tie came to it."
-        notes.append(f"The order of the lot, most favoured first, {record.lot.source}: {order}.{unused}")
+        drawn = phrase("The order of the lot, most favoured first, {source}: {order}.", source=Text(record.lot.source), order=order)
+        notes.append(drawn if ties else joined([drawn, phrase("No tie came to it.")]))
     return notes
 
 
-DRAWN = "drawn in public"
+DRAWN = N_("drawn in public")
 
 
 def quotas_of(record: Record) -> Quotas | None:
@@ -83,11 +90,15 @@ def quotas_of(record: Record) -> Quotas | None:
     plain = tuple(outcome.candidate for outcome in record.unconstrained or ())
     chosen = tuple(outcome.candidate for outcome in record.elected)
     if set(plain) == set(chosen):
-        beside = "Without the quota places, the same would be elected."
+        beside = phrase("Without the quota places, the same would be elected.")
     else:
         gained, lost = [i for i in chosen if i not in plain], [i for i in plain if i not in chosen]
-        beside = f"The quota places changed the result: {who(record, gained)} elected"
-        beside += f", and not {who(record, lost)}." if lost else "."
+        changed = (
+            N_("The quota places changed the result: {gained} elected, and not {lost}.")
+            if lost
+            else N_("The quota places changed the result: {gained} elected.")
+        )
+        beside = phrase(changed, gained=_who(record, gained), lost=_who(record, lost))
     return Quotas(
         limits=record.constraints,
         acts=tuple(_acts(record)),
@@ -104,16 +115,20 @@ def _acts(record: Record) -> list[str]:
         for event in stage.events:
             if event.kind in {"doomed", "guarded", "over-quota-doomed"}:
                 grouped.setdefault((stage.number, event.kind, event.note, event.limits), []).extend(event.candidates)
-    found = []
+    found: list[str] = []
     for (stage_number, kind, note, limits), candidates in grouped.items():
-        names, why = who(record, candidates), f" ({'; '.join(limits)})" if limits else ""
+        names, why = _who(record, candidates), f" ({'; '.join(limits)})" if limits else ""
         if kind == "doomed":
-            words = f"{names} could no longer be elected and left the count{why}"
+            words = N_("Stage {stage}: {names} could no longer be elected and left the count{why}.")
         elif kind == "over-quota-doomed":
-            words = f"{names} had the quota but could not be elected{why}"
+            words = N_("Stage {stage}: {names} had the quota but could not be elected{why}.")
         elif note == "passed-over":
-            words = f"{names} had fewer votes but was kept in the count{why}"
+            words = N_("Stage {stage}: {names} had fewer votes but was kept in the count{why}.")
         else:
-            words = f"{names} had to be elected from here on{why}"
-        found.append(f"Stage {label(record, stage_number)}: {words}.")
+            words = N_("Stage {stage}: {names} had to be elected from here on{why}.")
+        found.append(phrase(words, stage=label(record, stage_number), names=names, why=why))
     return found
+
+
+def _who(record: Record, candidates: Iterable[int]) -> Text:
+    return listing([record.name(candidate) for candidate in candidates])

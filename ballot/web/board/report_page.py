@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from ballot.count.draw.table import table
 from ballot.count.record import Record
+from ballot.language import Text, joined, phrase, phrases
 from ballot.models import Election, ElectionState, Meeting, Roll
 from ballot.protocol.messages import ThresholdParameters
 from ballot.services import board, journal, tally
@@ -28,18 +29,18 @@ from ballot.web.board.views import _election, _keys, _questions
 from ballot.web.words import journal_value
 
 _EXCEPTIONS = {
-    Act.PRACTICE_SKIPPED: "Opened without a finished practice",
-    Act.POSTPONED: "The close was put off",
-    Act.KEY_LOST: "A key was reported lost",
-    Act.LINK_REISSUED: "A member’s link was sent anew",
-    Act.LINK_WITHDRAWN: "A member’s link was cancelled",
-    Act.ADDRESS_CORRECTED: "A member’s address was corrected",
-    Act.CARD_MADE: "A paper card was made",
-    Act.DAMAGE_FOUND: "Damage was found",
-    Act.SUBMISSION_REFUSED: "A key-holder’s message was refused",
-    Act.CANDIDATE_WITHDREW: "A candidate withdrew before the count",
-    Act.LOT_DRAWN: "A lot was drawn in public",
-    Act.TIDY_POSTPONED: "The deletion was put off",
+    Act.PRACTICE_SKIPPED: phrase("Opened without a finished practice"),
+    Act.POSTPONED: phrase("The close was put off"),
+    Act.KEY_LOST: phrase("A key was reported lost"),
+    Act.LINK_REISSUED: phrase("A member’s link was sent anew"),
+    Act.LINK_WITHDRAWN: phrase("A member’s link was cancelled"),
+    Act.ADDRESS_CORRECTED: phrase("A member’s address was corrected"),
+    Act.CARD_MADE: phrase("A paper card was made"),
+    Act.DAMAGE_FOUND: phrase("Damage was found"),
+    Act.SUBMISSION_REFUSED: phrase("A key-holder’s message was refused"),
+    Act.CANDIDATE_WITHDREW: phrase("A candidate withdrew before the count"),
+    Act.LOT_DRAWN: phrase("A lot was drawn in public"),
+    Act.TIDY_POSTPONED: phrase("The deletion was put off"),
 }
 STAGES = 4  # side by side on A4, at most
 _OF_MEMBERS = {Act.LINK_REISSUED, Act.LINK_WITHDRAWN, Act.ADDRESS_CORRECTED, Act.CARD_MADE}
@@ -74,13 +75,17 @@ def exceptions(entries: list[Entry], uuid: str) -> list[Exceptional]:
             details = {key: value for key, value in entry.details.items() if key != "number so far"}
             found.setdefault(_EXCEPTIONS[act], []).append(journal_value(details) if details else "")
         if act is Act.CLOSED and entry.election == uuid and entry.details.get("reason"):
-            found.setdefault("Closed before the announced hour", []).append(str(entry.details["reason"]))
+            found.setdefault(phrase("Closed before the announced hour"), []).append(str(entry.details["reason"]))
     listed = []
     for words, each in found.items():
         counted = Counter(text for text in each if text)
-        lines = tuple(f"{text} ({number} times)" if number > 1 else text for text, number in counted.items())
+        lines = tuple(_times(text, number) if number > 1 else text for text, number in counted.items())
         listed.append(Exceptional(words, len(each), lines))
     return listed
+
+
+def _times(text: str, number: int) -> Text:
+    return phrases("{text} ({count} time)", "{text} ({count} times)", number, text=text)
 
 
 def _dates(entries: list[Entry], election: Election) -> Dates:
@@ -100,8 +105,9 @@ def _opened_by(uuid: str, setup: board.Setup) -> str:
     group = next((item for item in setup.trustees.items if isinstance(item, ThresholdParameters)), None)
     if group is None:
         return ""
-    shuffled = f" Shuffled by key-holders {', '.join(map(str, steps.shuffled))}." if steps.ranked else ""
-    return f"Opened by key-holders {', '.join(map(str, sorted(steps.opened)))} of {len(group.verification_keys)}.{shuffled}"
+    opened, shuffled = ", ".join(map(str, sorted(steps.opened))), ", ".join(map(str, steps.shuffled))
+    found = [phrase("Opened by key-holders {numbers} of {size}.", numbers=opened, size=len(group.verification_keys))]
+    return joined([*found, *([phrase("Shuffled by key-holders {numbers}.", numbers=shuffled)] if steps.ranked else [])])
 
 
 def _stage_tables(record: Record, number: int) -> list[Markup]:
@@ -150,6 +156,10 @@ def _report(db: Session, election: Election) -> str:
         opened_by=_opened_by(uuid, setup),
         head=board.head_of(db, uuid),
         journal_head=entries[-1] if entries else None,
-        verified=f"VERIFIED: every check holds. {counted:,} ballots are counted, of {turnout.electorate:,} credentials that could vote, "
-        "and the published result is what they say.",
+        verified=phrase(
+            "VERIFIED: every check holds. {counted:,} ballots are counted, of {electorate:,} credentials that could vote, "
+            "and the published result is what they say.",
+            counted=counted,
+            electorate=turnout.electorate,
+        ),
     )

@@ -12,6 +12,7 @@ from sqlmodel import col, select
 from ballot.count.blt import write_blt
 from ballot.count.record import Record
 from ballot.errors import BallotError
+from ballot.language import phrase
 from ballot.models import Election, ElectionState
 from ballot.protocol.messages import QuestionH, QuestionNH
 from ballot.recount import Outcome
@@ -88,7 +89,7 @@ def _shown(outcome: Outcome) -> QuestionResult:
     question, names = outcome.question, outcome.question.answers
     lines = list(zip(names, outcome.totals, strict=False))
     if isinstance(question, QuestionH) and question.blank:
-        lines.append(("Abstained" if outcome.motion is not None else "Left blank", outcome.blank))
+        lines.append((phrase("Abstained") if outcome.motion is not None else phrase("Left blank"), outcome.blank))
     ordered = sorted(Counter(outcome.rankings).items(), key=lambda item: (-item[1], item[0]))
     return QuestionResult(
         outcome.number,

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from ballot.count.draw.sheet import csv_sheet
 from ballot.errors import MalformedError, NotFoundError, UnavailableError
+from ballot.language import phrase
 from ballot.models import Election, ElectionState, Meeting, Roll
 from ballot.protocol.declarations import MINIMUM_BALLOTS
 from ballot.protocol.messages import QuestionNH, ThresholdParameters
@@ -119,7 +120,7 @@ def check(uuid: str) -> str | tuple[str, int]:
             try:
                 line = board.find_ballot(db, uuid, code)
             except MalformedError:
-                error = "A receipt code has 43 letters, figures, + and /. Copy the whole of it."
+                error = phrase("A receipt code has 43 letters, figures, + and /. Copy the whole of it.")
     page = render_template("board/check.html", election=found, code=code, line=line, error=error)
     return (page, 422) if error else page
 
@@ -160,7 +161,7 @@ def rankings_file(uuid: str, number: int) -> Response:
     results = published_result(site().database, uuid)
     blt = results[number - 1].blt if 1 <= number <= len(results) else None
     if blt is None:
-        raise NotFoundError("This ballot has no rankings under that number.")
+        raise NotFoundError(phrase("This ballot has no rankings under that number."))
     headers = {"Content-Disposition": f'attachment; filename="{uuid}-{number}.blt"', "Cache-Control": FRESH}
     return Response(blt, content_type="text/plain; charset=utf-8", headers=headers)
 
@@ -174,7 +175,7 @@ def count_file(uuid: str, number: int, form: str) -> Response:
     results = published_result(site().database, uuid)
     record = results[number - 1].record if 1 <= number <= len(results) else None
     if record is None:
-        raise NotFoundError("This ballot has no count by stages under that number.")
+        raise NotFoundError(phrase("This ballot has no count by stages under that number."))
     content, kind = (csv_sheet(record), "text/csv; charset=utf-8") if form == "csv" else (record.to_json(), "application/json")
     headers = {"Content-Disposition": f'attachment; filename="{uuid}-{number}.{form}"', "Cache-Control": FRESH}
     return Response(content, content_type=kind, headers=headers)
@@ -211,7 +212,7 @@ def checkpoint(uuid: str) -> Response:
     with site().database.read() as db:
         note = sweep.checkpoint(db, site().config, site().keys, uuid)
     if note is None:
-        raise UnavailableError("The ballot box is being compared with its chain. Its first checkpoint is here in a moment.")
+        raise UnavailableError(phrase("The ballot box is being compared with its chain. Its first checkpoint is here in a moment."))
     return Response(note, content_type="text/plain; charset=utf-8", headers={"Cache-Control": "no-store"})
 
 
@@ -253,7 +254,7 @@ def roll_leaves(meeting_id: str) -> Response:
         _meeting(db, meeting_id)
         found = db.get(Roll, meeting_id)
         if found is None or found.frozen_at is None:
-            raise NotFoundError("This meeting's list of members is not frozen yet.")
+            raise NotFoundError(phrase("This meeting's list of members is not frozen yet."))
         leaves = roll.leaves(db, found)
     text = "".join(f"{leaf}\n" for leaf in leaves)
     return Response(text, content_type="text/plain; charset=utf-8", headers={"Cache-Control": FRESH})
@@ -263,7 +264,7 @@ def _election(db: Session, uuid: str) -> Election:
     """A ballot that is locked or later. Raises: NotFoundError, for drafts too."""
     found = db.get(Election, uuid)
     if found is None or found.state == ElectionState.DRAFT or not found.fingerprint:
-        raise NotFoundError("There is no such ballot, or it is still being prepared.")
+        raise NotFoundError(phrase("There is no such ballot, or it is still being prepared."))
     return found
 
 
@@ -271,14 +272,14 @@ def election_shown_to_trustees(db: Session, uuid: str) -> Election:
     """Any ballot, drafts included: a key-holder makes a key before the lock. Raises: NotFoundError."""
     found = db.get(Election, uuid)
     if found is None:
-        raise NotFoundError("There is no such ballot.")
+        raise NotFoundError(phrase("There is no such ballot."))
     return found
 
 
 def _meeting(db: Session, meeting_id: str) -> Meeting:
     found = db.get(Meeting, meeting_id)
     if found is None:
-        raise NotFoundError("There is no such meeting.")
+        raise NotFoundError(phrase("There is no such meeting."))
     return found
 
 
@@ -302,7 +303,9 @@ def _keys(setup: board.Setup) -> str:
     items = setup.trustees.items
     if len(items) == 1 and isinstance(items[0], ThresholdParameters):
         group = items[0]
-        return f"{group.threshold} of {len(group.verification_keys)} key-holders together open the ballot box."
+        return phrase(
+            "{threshold} of {size} key-holders together open the ballot box.", threshold=group.threshold, size=len(group.verification_keys)
+        )
     if len(items) == 1:
-        return "One key opens the ballot box: this protects nothing against whoever holds it."
-    return f"All {len(items)} key-holders together open the ballot box."
+        return phrase("One key opens the ballot box: this protects nothing against whoever holds it.")
+    return phrase("All {size} key-holders together open the ballot box.", size=len(items))

@@ -14,6 +14,7 @@ from sqlmodel import Session
 
 from ballot import failpoints
 from ballot.errors import BallotError, MalformedError
+from ballot.language import phrase
 from ballot.models import Election, ElectionState, Meeting
 from ballot.protocol.messages import QuestionNH, ThresholdParameters
 from ballot.services import board, invitations, lifecycle, tokens
@@ -34,11 +35,11 @@ def _body(*fields: str, optional: frozenset[str] = frozenset()) -> dict[str, str
         body = json.loads(request.get_data(), object_pairs_hook=_once)
         json.dumps(body, ensure_ascii=False).encode()  # half of a surrogate pair has no UTF-8, and would fail later
     except (ValueError, RecursionError) as error:
-        raise MalformedError("The request is not JSON.") from error
+        raise MalformedError(phrase("The request is not JSON.")) from error
     if not isinstance(body, dict) or body.keys() - optional != set(fields) or not all(isinstance(value, str) for value in body.values()):
-        raise MalformedError("The request does not have the fields it should have.")
+        raise MalformedError(phrase("The request does not have the fields it should have."))
     if any(len(value) > _LONGEST for name, value in body.items() if name != "ballot"):
-        raise MalformedError("A field of the request is too long.")
+        raise MalformedError(phrase("A field of the request is too long."))
     return body
 
 

@@ -16,8 +16,8 @@ from wtforms import SelectField
 from wtforms.validators import InputRequired
 
 from ballot.count.constraints import settle
-from ballot.count.draw.words import listing
 from ballot.errors import BallotError, CountError, NotFoundError, PreconditionError
+from ballot.language import N_, Text, joined, listing, phrase
 from ballot.models import Approval, Election, ElectionState, Meeting, Officer, Roll, RollEntry
 from ballot.protocol.messages import QuestionNH
 from ballot.recount import Acts, quota_places
@@ -37,7 +37,7 @@ from ballot.web.words import NEED
 
 
 class ActForm(CodeForm):
-    reason = text("Reason", hint="Members will read it.", longest=1000)
+    reason = text(phrase("Reason"), hint=phrase("Members will read it."), longest=1000)
 
 
 @dataclass(frozen=True)
@@ -90,27 +90,31 @@ def _not_practised(election: Election, _now: datetime) -> bool:
 
 _S = ElectionState
 ACTS = {
-    "lock": Act("Lock the ballot", "Lock it", frozenset({_S.DRAFT}), _lock, need=lambda _e, _n: Need.LOCK),
-    "open": Act("Open voting", "Open voting", frozenset({_S.LOCKED}), _open, need=lambda _e, _n: Need.OPEN, reason=_not_practised),
+    "lock": Act(phrase("Lock the ballot"), phrase("Lock it"), frozenset({_S.DRAFT}), _lock, need=lambda _e, _n: Need.LOCK),
+    "open": Act(
+        phrase("Open voting"), phrase("Open voting"), frozenset({_S.LOCKED}), _open, need=lambda _e, _n: Need.OPEN, reason=_not_practised
+    ),
     "close": Act(
-        "Close voting",
-        "Close voting",
+        phrase("Close voting"),
+        phrase("Close voting"),
         frozenset({_S.OPEN}),
         _close,
         need=lambda e, n: Need.CLOSE_EARLY if _early(e, n) else None,
         reason=_early,
     ),
-    "publish": Act("Publish the result", "Publish the result", frozenset({_S.TALLYING}), _publish, need=lambda _e, _n: Need.PUBLISH),
+    "publish": Act(
+        phrase("Publish the result"), phrase("Publish the result"), frozenset({_S.TALLYING}), _publish, need=lambda _e, _n: Need.PUBLISH
+    ),
     "void": Act(
-        "Declare this ballot void",
-        "Declare it void",
+        phrase("Declare this ballot void"),
+        phrase("Declare it void"),
         frozenset(_S) - {_S.PUBLISHED, _S.VOID},
         _void,
         need=lambda e, _n: None if e.state is _S.DRAFT else Need.VOID,
         reason=lambda _e, _n: True,
         danger=True,
     ),
-    "tidy": Act("Delete who voted with which code", "Delete it", frozenset({_S.PUBLISHED, _S.VOID}), _tidy, danger=True),
+    "tidy": Act(phrase("Delete who voted with which code"), phrase("Delete it"), frozenset({_S.PUBLISHED, _S.VOID}), _tidy, danger=True),
 }
 
 
@@ -156,7 +160,7 @@ def agree_and_do(second: Second, meeting_id: str, need: Need | None, subject: st
         with site().database.write() as db:
             asked = approvals.ask(db, meeting_id, need, subject, reason, actor(), now)
             election = db.get(Election, subject)
-            about = election.name if election is not None else "One member. The page says who."
+            about = election.name if election is not None else phrase("One member. The page says who.")
             invitations.ask_second_person(
                 db, site().config, site().mailer, asked.id, act=NEED.get(str(need), str(need)), about=about, now=now
             )
@@ -225,13 +229,13 @@ def do_act(uuid: str, word: str) -> AnyResponse | tuple[str, int]:
         obstacles = lifecycle.obstacles(db, uuid, now) if word == "lock" and election.state is ElectionState.DRAFT else []
     valid = form.validate()
     if act.reason(election, now) and not form.reason.data:
-        form.put_error("reason", "Write down the reason. Members will read it.")
+        form.put_error("reason", phrase("Write down the reason. Members will read it."))
         valid = False
     if second.wanted and second.mine and not second.given and valid:
-        form.put_error("code", "A second officer has to agree first. Ask them to sign in and open “My ballots”.")
+        form.put_error("code", phrase("A second officer has to agree first. Ask them to sign in and open “My ballots”."))
         valid = False
     if valid and (obstacles or election.state not in act.states):
-        form.put_error("code", (obstacles or [f"This cannot be done while the ballot is {election.state}."])[0])
+        form.put_error("code", (obstacles or [phrase("This cannot be done while the ballot is {state}.", state=Text(election.state))])[0])
         valid = False
     if valid and code_is_right(form):
         try:
@@ -248,9 +252,11 @@ def do_act(uuid: str, word: str) -> AnyResponse | tuple[str, int]:
 
 
 class LaterForm(CodeForm):
-    closes_on = day("Voting closes on", missing="Give the new day")
-    closes_at = clock_time("at (UK time)", missing="Give the new time")
-    reason = text("Reason", hint="Members will read it.", missing="Write down the reason. Members will read it.", longest=1000)
+    closes_on = day(phrase("Voting closes on"), missing=phrase("Give the new day"))
+    closes_at = clock_time(phrase("at (UK time)"), missing=phrase("Give the new time"))
+    reason = text(
+        phrase("Reason"), hint=phrase("Members will read it."), missing=phrase("Write down the reason. Members will read it."), longest=1000
+    )
 
 
 def _later_page(db: Session, uuid: str, form: LaterForm) -> str:
@@ -281,10 +287,10 @@ def close_later(uuid: str) -> AnyResponse | tuple[str, int]:
     valid = form.validate()
     closes = moment_of(form, "closes_on", "closes_at") if valid else None
     if closes is not None and second.wanted and second.mine and not second.given:
-        form.put_error("code", "A second officer has to agree first. Ask them to sign in and open “My ballots”.")
+        form.put_error("code", phrase("A second officer has to agree first. Ask them to sign in and open “My ballots”."))
         closes = None
     if closes is not None and closes <= election.closes_at:
-        form.put_error("closes_on", f"Choose a later time than {spoken(election.closes_at)}.")
+        form.put_error("closes_on", phrase("Choose a later time than {closes}.", closes=spoken(election.closes_at)))
         closes = None
     if closes is not None and code_is_right(form):
         wanted = closes
@@ -307,12 +313,14 @@ def close_later(uuid: str) -> AnyResponse | tuple[str, int]:
 
 
 class LotForm(CodeForm):
-    number = SelectField("For which question?", validators=[InputRequired("Choose the question")])
+    number = SelectField(phrase("For which question?"), validators=[InputRequired(phrase("Choose the question"))])
     order = text(
-        "The order drawn, first drawn on top",
-        hint="Every choice of that question once, each on its own line, “Re-open nominations” too where it stands. Where votes are "
-        "equal and the rule’s own way of parting them fails, whoever stands higher here is favoured.",
-        missing="Type the order that was drawn",
+        phrase("The order drawn, first drawn on top"),
+        hint=phrase(
+            "Every choice of that question once, each on its own line, “Re-open nominations” too where it stands. Where votes are "
+            "equal and the rule’s own way of parting them fails, whoever stands higher here is favoured."
+        ),
+        missing=phrase("Type the order that was drawn"),
         longest=20_000,
     )
 
@@ -329,20 +337,20 @@ class LotForm(CodeForm):
         for written in lines_of(self.order.data):
             choice = known.get(" ".join(written.split()).casefold())
             if choice is None or choice in found:
-                wrong = "is no choice of that question" if choice is None else "stands there twice"
-                raise PreconditionError(f"“{written[:80]}” {wrong}.")
+                wrong = N_("“{written}” is no choice of that question.") if choice is None else N_("“{written}” stands there twice.")
+                raise PreconditionError(phrase(wrong, written=written[:80]))
             found.append(choice)
         if missing := [answer for i, answer in enumerate(draft.questions[number - 1].answers) if i not in found]:
-            raise PreconditionError(f"The lot must name every choice. Missing: {', '.join(missing)}.")
+            raise PreconditionError(phrase("The lot must name every choice. Missing: {missing}.", missing=", ".join(missing)))
         return number, found
 
 
 class WithdrawalForm(CodeForm):
-    candidate = SelectField("Who withdrew?", validators=[InputRequired("Choose who withdrew")])
+    candidate = SelectField(phrase("Who withdrew?"), validators=[InputRequired(phrase("Choose who withdrew"))])
 
     def offer(self, draft: ElectionDraft, acts: Acts) -> None:
         """The candidates of ranked questions who still stand, each under “question.choice”; nobody is chosen beforehand."""
-        self.candidate.choices = [("", "Choose a candidate")]
+        self.candidate.choices = [("", phrase("Choose a candidate"))]
         for number, (question, rule) in enumerate(zip(draft.questions, draft.rules, strict=False), start=1):
             if isinstance(question, QuestionNH):
                 people = question.answers[:-1] if rule.get("ron") else question.answers
@@ -371,14 +379,16 @@ def _before(election: Election, lot: LotForm | None, withdrawal: WithdrawalForm 
     lot, withdrawal = lot or LotForm(formdata=None, prefix="lot-"), withdrawal or WithdrawalForm(formdata=None, prefix="withdrawal-")
     lot.offer(draft)
     withdrawal.offer(draft, acts)
-    recorded = []
+    recorded: list[str] = []
     for number, gone in sorted(acts.withdrawn.items()):
         names = listing([draft.questions[number - 1].answers[choice] for choice in gone])
-        recorded.append(f"Withdrew before the count: {names} ({_question_words(draft, number)}).")
+        words = phrase("Withdrew before the count: {names} ({question}).", names=names, question=_question_words(draft, number))
+        recorded.append(words)
         recorded += _unmet(draft, number, gone)
     for number, order in sorted(acts.lots.items()):
-        names = ", ".join(draft.questions[number - 1].answers[choice] for choice in order)
-        recorded.append(f"Lot drawn in public, most favoured first: {names} ({_question_words(draft, number)}).")
+        drawn = ", ".join(draft.questions[number - 1].answers[choice] for choice in order)
+        question = _question_words(draft, number)
+        recorded.append(phrase("Lot drawn in public, most favoured first: {names} ({question}).", names=drawn, question=question))
     possible = election.state in {_S.CLOSED, _S.TALLYING} and not opening and bool(lot.number.choices)
     return _Before(lot, withdrawal, recorded, possible)
 
@@ -393,8 +403,9 @@ def _unmet(draft: ElectionDraft, number: int, gone: tuple[int, ...]) -> list[str
     try:
         notes = settle(constraints, int(rule.get("seats", 1)), people, ron=bool(rule.get("ron"))).notes
     except CountError as error:
-        notes = (f"Nobody will be elected there. {error}",)
-    return [f"The quota places of question {number} can no longer be met. {note}" for note in notes]
+        notes = (joined([phrase("Nobody will be elected there."), str(error)]),)
+    unmet = phrase("The quota places of question {number} can no longer be met.", number=number)
+    return [joined([unmet, note]) for note in notes]
 
 
 def _tally_page(db: Session, uuid: str, form: CodeForm, *, lot: LotForm | None = None, withdrawal: WithdrawalForm | None = None) -> str:
@@ -495,7 +506,7 @@ def record_withdrawal(uuid: str) -> AnyResponse | tuple[str, int]:
 def _approval(db: Session, approval_id: str) -> Approval:
     approval = db.get(Approval, approval_id)
     if approval is None or approval.used_at is not None or approval.expires_at <= site().clock.now():
-        raise NotFoundError("There is nothing to agree to any more.")
+        raise NotFoundError(phrase("There is nothing to agree to any more."))
     return approval
 
 

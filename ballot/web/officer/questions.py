@@ -10,11 +10,13 @@ from wtforms.validators import InputRequired, NumberRange, Optional
 
 from ballot.count import RULES
 from ballot.errors import BallotError, InfeasibleConstraintError, MalformedError
+from ballot.language import N_, Text, joined, phrase
 from ballot.protocol.messages import MAX_CHOICES_RANKED, Question, QuestionH, QuestionNH
 from ballot.recount import check_rule, quota_places
-from ballot.web.forms import Form, line, lines_of, options, text
+from ballot.web.forms import Form, line, lines_of, options, text, whole
 from ballot.web.officer.quotas import read_quotas, write_quotas
 from ballot.web.rules import BASES, RON, THRESHOLDS
+from ballot.web.words import capfirst
 
 Rule = dict[str, Any]
 
@@ -27,12 +29,12 @@ class Whole(IntegerField):  # type: ignore[misc]  # WTForms has no types
         self.data = None
         if typed:
             if not (typed.isascii() and typed.isdigit() and len(typed) <= 7):
-                raise ValueError("Type a whole number, such as 6.")
+                raise ValueError(phrase("Type a whole number, such as 6."))
             self.data = int(typed)
 
 
 def _choices(label: str, hint: str) -> Any:
-    return text(label, hint=hint, missing="Type the choices, one on each line", longest=20_000)
+    return text(label, hint=hint, missing=phrase("Type the choices, one on each line"), longest=20_000)
 
 
 class QuestionForm(Form):
@@ -54,24 +56,24 @@ class QuestionForm(Form):
 
 class MotionForm(QuestionForm):
     kind = "motion"
-    title = "Motion"
-    about = "For, against or abstain."
+    title = phrase("Motion")
+    about = phrase("For, against or abstain.")
 
-    wording = text("The motion", hint="Exactly as members will read it.", missing="Type the motion", longest=10_000)
+    wording = text(phrase("The motion"), hint=phrase("Exactly as members will read it."), missing=phrase("Type the motion"), longest=10_000)
     threshold = RadioField(
-        "What carries it?",
+        phrase("What carries it?"),
         choices=options(list(THRESHOLDS.items())),
-        validators=[InputRequired("Choose what carries the motion")],
+        validators=[InputRequired(phrase("Choose what carries the motion"))],
     )
     base = RadioField(
-        "Of whom?",
-        choices=options([(name, words.capitalize()) for name, words in BASES.items()]),
-        validators=[InputRequired("Choose of whom")],
+        phrase("Of whom?"),
+        choices=lambda: options([(name, capfirst(words)) for name, words in BASES.items()]),
+        validators=[InputRequired(phrase("Choose of whom"))],
     )
     quorum = Whole(
-        "Quorum",
-        description="The number of members who must vote, abstentions included, for the result to stand. Leave it empty for none.",
-        validators=[Optional(), NumberRange(0, 10_000_000, message="Type a number of members, such as 64.")],
+        phrase("Quorum"),
+        description=phrase("The number of members who must vote, abstentions included, for the result to stand. Leave it empty for none."),
+        validators=[Optional(), NumberRange(0, 10_000_000, message=whole(phrase("Type a number of members, such as 64.")))],
     )
 
     def question(self) -> tuple[Question, Rule]:
@@ -90,13 +92,15 @@ class MotionForm(QuestionForm):
 
 class PostForm(QuestionForm):
     kind = "post"
-    title = "Officer’s post"
-    about = "One place, ranked choices, with “Re-open nominations”."
+    title = phrase("Officer’s post")
+    about = phrase("One place, ranked choices, with “Re-open nominations”.")
 
-    wording = line("The post", hint="Such as “Treasurer”.", missing="Type the name of the post")
-    choices = _choices("Candidates", "One on each line, in any order. Members see them shuffled.")
+    wording = line(phrase("The post"), hint=phrase("Such as “Treasurer”."), missing=phrase("Type the name of the post"))
+    choices = _choices(phrase("Candidates"), phrase("One on each line, in any order. Members see them shuffled."))
     ron = BooleanField(
-        f"Add “{RON}” as a candidate", default=True, description="If it wins, the post stays empty and nominations open again."
+        phrase("Add “{choice}” as a candidate", choice=Text(RON)),
+        default=True,
+        description=phrase("If it wins, the post stays empty and nominations open again."),
     )
 
     def question(self) -> tuple[Question, Rule]:
@@ -110,28 +114,36 @@ class PostForm(QuestionForm):
 
 class CommitteeForm(QuestionForm):
     kind = "committee"
-    title = "Committee"
-    about = "Several places, ranked choices (single transferable vote)."
+    title = phrase("Committee")
+    about = phrase("Several places, ranked choices (single transferable vote).")
 
-    wording = line("The committee", hint="Such as “Strategy committee”.", missing="Type the name of the committee")
+    wording = line(phrase("The committee"), hint=phrase("Such as “Strategy committee”."), missing=phrase("Type the name of the committee"))
     seats = Whole(
-        "Places to fill", validators=[InputRequired("Type how many places there are"), NumberRange(1, 100, "Type a number from 1 to 100.")]
+        phrase("Places to fill"),
+        validators=[
+            InputRequired(phrase("Type how many places there are")),
+            NumberRange(1, 100, whole(phrase("Type a number from 1 to 100."))),
+        ],
     )
-    choices = _choices("Candidates", "One on each line, in any order. Members see them shuffled.")
+    choices = _choices(phrase("Candidates"), phrase("One on each line, in any order. Members see them shuffled."))
     rule = SelectField(
-        "How are the rankings counted?",
+        phrase("How are the rankings counted?"),
         choices=options([(rule.id, rule.title) for rule in RULES.values() if rule.kind != "approval"]),
         default="scottish-2011",
     )
-    ron = BooleanField(f"Add “{RON}” as a candidate", default=True, description="Where it is elected, that place stays empty.")
-    quotas = text("Quota places", longest=20_000)  # the template explains it, with an example
+    ron = BooleanField(
+        phrase("Add “{choice}” as a candidate", choice=Text(RON)),
+        default=True,
+        description=phrase("Where it is elected, that place stays empty."),
+    )
+    quotas = text(phrase("Quota places"), longest=20_000)  # the template explains it, with an example
     unmet = SelectField(
-        "If candidates withdraw before the count, and too few are left for the quota places",
+        phrase("If candidates withdraw before the count, and too few are left for the quota places"),
         choices=options(
             [
-                ("leave-empty", "Those places stay empty"),
-                ("cap", "Those left are enough"),
-                ("refuse", "Nobody is elected"),
+                ("leave-empty", phrase("Those places stay empty")),
+                ("cap", phrase("Those left are enough")),
+                ("refuse", phrase("Nobody is elected")),
             ]
         ),
         default="leave-empty",
@@ -140,7 +152,9 @@ class CommitteeForm(QuestionForm):
     def question(self) -> tuple[Question, Rule]:
         answers, seats = _ranked_choices(self.choices.data, ron=self.ron.data), int(self.seats.data or 0)
         if len(answers) <= seats and not self.ron.data:
-            raise MalformedError(f"There are {seats} places and {len(answers)} candidates, so there is nothing to decide.")
+            raise MalformedError(
+                phrase("There are {seats} places and {number} candidates, so there is nothing to decide.", seats=seats, number=len(answers))
+            )
         rule: Rule = {"rule": self.rule.data, "seats": seats, "ron": self.ron.data}
         constraints, _ = read_quotas(self.quotas.data, answers[:-1] if self.ron.data else answers)
         if constraints is not None:
@@ -149,7 +163,9 @@ class CommitteeForm(QuestionForm):
 
     def validate_rule(self, field: Field) -> None:
         if field.data in RULES and RULES[field.data].kind == "single" and (self.seats.data or 1) != 1:
-            raise ValidationError(f"{RULES[field.data].title} fills 1 place, not {self.seats.data}. Choose another rule.")
+            raise ValidationError(
+                phrase("{rule} fills 1 place, not {seats}. Choose another rule.", rule=RULES[field.data].title, seats=self.seats.data)
+            )
 
     def validate_quotas(self, field: Field) -> None:
         """Every line can be read, and those who stand can meet them all together."""
@@ -169,7 +185,7 @@ class CommitteeForm(QuestionForm):
         except InfeasibleConstraintError as error:
             constraints = quota_places(rule, question)
             standing = "; ".join(f"{name}: {len(members)}" for name, members in (constraints.groups if constraints else ()))
-            raise ValidationError(f"{error} Standing: {standing}.") from error
+            raise ValidationError(joined([str(error), phrase("Standing: {groups}.", groups=standing)])) from error
         except BallotError:
             return  # said by another field
 
@@ -183,34 +199,34 @@ class CommitteeForm(QuestionForm):
 
 class ApprovalForm(QuestionForm):
     kind = "approval"
-    title = "Choose from a list"
-    about = "Members tick the choices they support. The most ticks win."
+    title = phrase("Choose from a list")
+    about = phrase("Members tick the choices they support. The most ticks win.")
 
-    wording = text("The question", missing="Type the question", longest=5_000)
-    choices = _choices("Choices", "One on each line, in any order. At most 100.")
+    wording = text(phrase("The question"), missing=phrase("Type the question"), longest=5_000)
+    choices = _choices(phrase("Choices"), phrase("One on each line, in any order. At most 100."))
     seats = Whole(
-        "How many win?",
-        description="Such as 1.",
-        validators=[InputRequired("Type how many win"), NumberRange(1, 100, "Type a number from 1 to 100.")],
+        phrase("How many win?"),
+        description=phrase("Such as 1."),
+        validators=[InputRequired(phrase("Type how many win")), NumberRange(1, 100, whole(phrase("Type a number from 1 to 100.")))],
     )
     limit = RadioField(
-        "How many may a member tick?",
+        phrase("How many may a member tick?"),
         choices=options(
             [
-                ("any", f"As many as they like. Counted by: {RULES['approval'].title}"),
-                ("places", f"At most as many as win. Counted by: {RULES['up-to-n'].title}"),
+                ("any", phrase("As many as they like. Counted by: {rule}", rule=RULES["approval"].title)),
+                ("places", phrase("At most as many as win. Counted by: {rule}", rule=RULES["up-to-n"].title)),
             ]
         ),
-        validators=[InputRequired("Choose how many a member may tick")],
+        validators=[InputRequired(phrase("Choose how many a member may tick"))],
     )
 
     def question(self) -> tuple[Question, Rule]:
         answers = tuple(lines_of(self.choices.data))
         if len(answers) < 2:
-            raise MalformedError("Type at least 2 choices, one on each line.")
+            raise MalformedError(phrase("Type at least 2 choices, one on each line."))
         seats = int(self.seats.data or 0)
         if seats > len(answers):
-            raise MalformedError(f"{seats} cannot win: there are only {len(answers)} choices.")
+            raise MalformedError(phrase("{seats} cannot win: there are only {number} choices.", seats=seats, number=len(answers)))
         limited = self.limit.data == "places"
         most = seats if limited else len(answers)
         rule = {"rule": "up-to-n" if limited else "approval", "seats": seats, "ron": False}
@@ -224,21 +240,21 @@ class ApprovalForm(QuestionForm):
 
 class ConsultationForm(QuestionForm):
     kind = "consultation"
-    title = "Consultation"
-    about = "Ask members what they think. It advises, and binds nobody, so one key-holder is enough."
+    title = phrase("Consultation")
+    about = phrase("Ask members what they think. It advises, and binds nobody, so one key-holder is enough.")
 
-    wording = text("The question", missing="Type the question", longest=5_000)
-    choices = _choices("Answers", "One on each line, such as Yes and No. At most 100.")
+    wording = text(phrase("The question"), missing=phrase("Type the question"), longest=5_000)
+    choices = _choices(phrase("Answers"), phrase("One on each line, such as Yes and No. At most 100."))
     limit = RadioField(
-        "How many may a member tick?",
-        choices=options([("one", "One answer"), ("any", "As many as they like")]),
-        validators=[InputRequired("Choose how many a member may tick")],
+        phrase("How many may a member tick?"),
+        choices=options([("one", phrase("One answer")), ("any", phrase("As many as they like"))]),
+        validators=[InputRequired(phrase("Choose how many a member may tick"))],
     )
 
     def question(self) -> tuple[Question, Rule]:
         answers = tuple(lines_of(self.choices.data))
         if len(answers) < 2:
-            raise MalformedError("Type at least 2 answers, one on each line.")
+            raise MalformedError(phrase("Type at least 2 answers, one on each line."))
         one = self.limit.data == "one"
         rule = {"rule": "up-to-n" if one else "approval", "seats": 1, "ron": False}
         return QuestionH(answers, 0, 1 if one else len(answers), self.wording.data), rule
@@ -263,13 +279,15 @@ def _ranked_choices(typed: str, *, ron: bool) -> tuple[str, ...]:
     names = [name for name in lines_of(typed) if not (ron and name.casefold() == RON.casefold())]
     answers = (*names, *((RON,) if ron else ()))
     if len(names) < (1 if ron else 2):
-        raise MalformedError("Type at least 2 candidates, one on each line." if not ron else "Type at least 1 candidate.")
+        raise MalformedError(phrase("Type at least 2 candidates, one on each line.") if not ron else phrase("Type at least 1 candidate."))
     if len(answers) > MAX_CHOICES_RANKED:
-        counted = f"{len(names)} candidates and “{RON}”" if ron else f"{len(names)} candidates"
-        raise MalformedError(
-            f"You have {counted}. A ranked question can have at most {MAX_CHOICES_RANKED} choices, because each ranking must fit into one "
-            "sealed number. Split the question, or let members choose from a list instead."
+        have = N_("You have {number} candidates and “{choice}”.") if ron else N_("You have {number} candidates.")
+        why = phrase(
+            "A ranked question can have at most {most} choices, because each ranking must fit into one sealed number. "
+            "Split the question, or let members choose from a list instead.",
+            most=MAX_CHOICES_RANKED,
         )
+        raise MalformedError(joined([phrase(have, number=len(names), choice=Text(RON)), why]))
     return answers
 
 

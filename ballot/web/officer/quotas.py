@@ -15,6 +15,7 @@ from difflib import get_close_matches
 from typing import Any, Final
 
 from ballot.errors import MalformedError
+from ballot.language import joined, phrase
 from ballot.web.forms import lines_of
 
 MOST_GROUPS: Final = 20
@@ -36,7 +37,7 @@ _SIDES: Final[dict[str, tuple[str, ...]]] = {
 }
 _NUMBERS: Final = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 _SHARES: Final = {"half": "50%", "a third": "1/3", "one third": "1/3", "two thirds": "2/3", "a quarter": "25%", "one quarter": "25%"}
-_LIKE_THIS: Final = "Write it like this: Women: at least 50% — Ann Lee, Bo Shah"
+_LIKE_THIS: Final = phrase("Write it like this: Women: at least 50% — Ann Lee, Bo Shah")
 
 
 def read_quotas(typed: str, candidates: Sequence[str]) -> tuple[dict[str, Any] | None, list[str]]:
@@ -47,17 +48,19 @@ def read_quotas(typed: str, candidates: Sequence[str]) -> tuple[dict[str, Any] |
     """
     groups: dict[str, list[str]] = {}
     rules: list[dict[str, Any]] = []
-    problems = []
+    problems: list[str] = []
     known = {_key(name): name for name in candidates}
     for number, written in enumerate(lines_of(typed), start=1):
         try:
             name, bounds, members = _read_line(written, known)
             if _key(name) in map(_key, groups):
-                raise MalformedError(f"“{name}” has a line already. Put both bounds on one line: {name}: at least 2, at most 4 — …")
+                raise MalformedError(
+                    phrase("“{name}” has a line already. Put both bounds on one line: {name}: at least 2, at most 4 — …", name=name)
+                )
             if len(groups) >= MOST_GROUPS:
-                raise MalformedError(f"There can be at most {MOST_GROUPS} groups.")
+                raise MalformedError(phrase("There can be at most {most} groups.", most=MOST_GROUPS))
         except MalformedError as error:
-            problems.append(f"Line {number} of the quota places: {error}")
+            problems.append(phrase("Line {number} of the quota places: {error}", number=number, error=str(error)))
             continue
         groups[name] = members
         rules += [{"group": name, **bound} for bound in bounds]
@@ -67,13 +70,15 @@ def read_quotas(typed: str, candidates: Sequence[str]) -> tuple[dict[str, Any] |
 def _read_line(written: str, known: Mapping[str, str]) -> tuple[str, list[dict[str, Any]], list[str]]:
     found = _LINE.fullmatch(written)
     if found is None:
-        raise MalformedError(f"“{written[:80]}” is not a group, a colon, how many, a dash, and names. {_LIKE_THIS}")
+        wrong = phrase("“{written}” is not a group, a colon, how many, a dash, and names.", written=written[:80])
+        raise MalformedError(joined([wrong, _LIKE_THIS]))
     name = unicodedata.normalize("NFC", " ".join(found["group"].split()))
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
-        raise MalformedError(f"Give the group a name of at most {LONGEST_NAME} characters before the colon. {_LIKE_THIS}")
+        wrong = phrase("Give the group a name of at most {longest} characters before the colon.", longest=LONGEST_NAME)
+        raise MalformedError(joined([wrong, _LIKE_THIS]))
     bounds = [bound for part in re.split(r"\s*(?:,|;|\band\b)\s*", found["bounds"]) for bound in _read_bound(part)]
     if len({side for bound in bounds for side in ("at_least", "at_most") if side in bound}) != len(bounds):
-        raise MalformedError(f"“{found['bounds'][:80]}” says the same side twice.")
+        raise MalformedError(phrase("“{bounds}” says the same side twice.", bounds=found["bounds"][:80]))
     return name, bounds, _read_members(name, found["members"], known)
 
 
@@ -81,7 +86,8 @@ def _read_bound(part: str) -> list[dict[str, Any]]:
     found = _BOUND.fullmatch(" ".join(part.lower().split()))
     amount = None if found is None else _amount(found["amount"].strip())
     if found is None or amount is None:
-        raise MalformedError(f"“{part[:80]}” is not “at least” or “at most” with a number such as 2, or a share such as 50%. {_LIKE_THIS}")
+        wrong = phrase("“{part}” is not “at least” or “at most” with a number such as 2, or a share such as 50%.", part=part[:80])
+        raise MalformedError(joined([wrong, _LIKE_THIS]))
     rounding = {"rounding": found["rounding"].replace(" ", "-")} if found["rounding"] and isinstance(amount, str) else {}
     return [{side: amount, **rounding} for side in _SIDES[found["side"]]]
 
@@ -108,14 +114,19 @@ def _read_members(group: str, written: str, known: Mapping[str, str]) -> list[st
     names = [written] if whole else [part.strip().rstrip(".") if _key(part) not in known else part for part in re.split(r"[;,]", written)]
     names = [name for name in names if name.strip()]
     if not names:
-        raise MalformedError(f"“{group}” has no members. After the dash, name the candidates who belong to it.")
+        raise MalformedError(phrase("“{group}” has no members. After the dash, name the candidates who belong to it.", group=group))
     members = []
     for name in names:
         member = known.get(_key(name))
         if member is None:
             close = get_close_matches(_key(name), known, n=1)
-            hint = f" Did you mean “{known[close[0]]}”?" if close else " Write each name as it stands among the candidates."
-            raise MalformedError(f"“{name.strip()[:80]}” is not one of the candidates.{hint}")
+            wrong = phrase("“{name}” is not one of the candidates.", name=name.strip()[:80])
+            hint = (
+                phrase("Did you mean “{name}”?", name=known[close[0]])
+                if close
+                else phrase("Write each name as it stands among the candidates.")
+            )
+            raise MalformedError(joined([wrong, hint]))
         if member not in members:
             members.append(member)
     return members

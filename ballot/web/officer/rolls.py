@@ -20,6 +20,7 @@ from wtforms import BooleanField, RadioField, SelectField
 from wtforms.validators import InputRequired
 
 from ballot.errors import BallotError, NotFoundError
+from ballot.language import phrase
 from ballot.models import Meeting, Roll, RollEntry
 from ballot.services import roll, roll_import
 from ballot.services.clock import LONDON
@@ -37,36 +38,44 @@ PAGE: Final = 50  # lines on one page of the list that is being checked
 MOST_WORDS: Final = 30  # different words of one column that the officer is asked about
 
 LABELS: Final[Mapping[str, tuple[str, str]]] = {
-    "email": ("E-mail address", ""),
-    "category": ("Kind of membership", "Who is a full member, and who only a supporter."),
-    "name": ("Full name", "Or first and last name, in 2 columns, below."),
-    "first_name": ("First name", ""),
-    "last_name": ("Last name", ""),
-    "number": ("Membership number", "It finds the same person twice, and who was on the last list."),
-    "status": ("Standing", "Such as active, lapsed or suspended."),
-    "joined": ("Date of joining", "Compared with the cut-off date."),
-    "region": ("Sub-region", "For ballots of one sub-region."),
-    "constituency": ("Constituency or branch", "For ballots of one constituency."),
-    "groups": ("Groups", "Equality sections that members put themselves in, several in one cell."),
+    "email": (phrase("E-mail address"), ""),
+    "category": (phrase("Kind of membership"), phrase("Who is a full member, and who only a supporter.")),
+    "name": (phrase("Full name"), phrase("Or first and last name, in 2 columns, below.")),
+    "first_name": (phrase("First name"), ""),
+    "last_name": (phrase("Last name"), ""),
+    "number": (phrase("Membership number"), phrase("It finds the same person twice, and who was on the last list.")),
+    "status": (phrase("Standing"), phrase("Such as active, lapsed or suspended.")),
+    "joined": (phrase("Date of joining"), phrase("Compared with the cut-off date.")),
+    "region": (phrase("Sub-region"), phrase("For ballots of one sub-region.")),
+    "constituency": (phrase("Constituency or branch"), phrase("For ballots of one constituency.")),
+    "groups": (phrase("Groups"), phrase("Equality sections that members put themselves in, several in one cell.")),
 }
 MEANINGS: Final = {
-    "category": [("full", "A full member: can vote"), ("supporter", "Not a full member: cannot vote"), ("", "Ask me about each row")],
+    "category": [
+        ("full", phrase("A full member: can vote")),
+        ("supporter", phrase("Not a full member: cannot vote")),
+        ("", phrase("Ask me about each row")),
+    ],
     "status": [
-        ("current", "In good standing: can vote"),
-        ("lapsed", "Lapsed or left: cannot vote"),
-        ("suspended", "Suspended: cannot vote"),
-        ("", "Ask me about each row"),
+        ("current", phrase("In good standing: can vote")),
+        ("lapsed", phrase("Lapsed or left: cannot vote")),
+        ("suspended", phrase("Suspended: cannot vote")),
+        ("", phrase("Ask me about each row")),
     ],
 }
 
 
 class UploadForm(Form):
     file = FileField(
-        "The list of members, as a CSV file",
-        description="Up to 64 MB. From a spreadsheet: “Save as”, then “CSV UTF-8”.",
-        validators=[FileRequired("Choose the CSV file")],
+        phrase("The list of members, as a CSV file"),
+        description=phrase("Up to 64 MB. From a spreadsheet: “Save as”, then “CSV UTF-8”."),
+        validators=[FileRequired(phrase("Choose the CSV file"))],
     )
-    cut_off = day("Cut-off date", hint="Who joined after this day cannot vote in this meeting.", missing="Give the cut-off date")
+    cut_off = day(
+        phrase("Cut-off date"),
+        hint=phrase("Who joined after this day cannot vote in this meeting."),
+        missing=phrase("Give the cut-off date"),
+    )
 
 
 class FreezeForm(CodeForm):
@@ -74,20 +83,30 @@ class FreezeForm(CodeForm):
 
 
 class SaveForm(CodeForm):
-    name = line("Name of this list", hint="It is public, and stands in the report.", missing="Give the list a name", longest=100)
+    name = line(
+        phrase("Name of this list"),
+        hint=phrase("It is public, and stands in the report."),
+        missing=phrase("Give the list a name"),
+        longest=100,
+    )
     then = RadioField(
-        "And then?",
-        choices=options([("freeze", "Freeze it now: it cannot change any more"), ("keep", "Keep it, and freeze it later")]),
-        validators=[InputRequired("Choose whether to freeze the list now")],
+        phrase("And then?"),
+        choices=options([("freeze", phrase("Freeze it now: it cannot change any more")), ("keep", phrase("Keep it, and freeze it later"))]),
+        validators=[InputRequired(phrase("Choose whether to freeze the list now"))],
     )
 
 
 class MendedForm(Form):
-    file = FileField("Upload the mended rows", validators=[FileRequired("Choose the file with the mended rows")])
+    file = FileField(phrase("Upload the mended rows"), validators=[FileRequired(phrase("Choose the file with the mended rows"))])
 
 
 class FindForm(Form):
-    text = line("Find a row", hint="Part of a name, an address or a membership number.", missing="Type what to look for", longest=100)
+    text = line(
+        phrase("Find a row"),
+        hint=phrase("Part of a name, an address or a membership number."),
+        missing=phrase("Type what to look for"),
+        longest=100,
+    )
 
 
 # --- the meeting's list -----------------------------------------------------------------------------------------
@@ -213,26 +232,33 @@ def _keep(meeting_id: str, upload: Upload, work: Work) -> None:
 class ColumnsForm(Form):
     """Which column is what: one list of the file's columns for each thing that we use."""
 
-    everybody = BooleanField("Everybody in this file is a full member", description="Tick this where the file has no column that tells.")
+    everybody = BooleanField(
+        phrase("Everybody in this file is a full member"), description=phrase("Tick this where the file has no column that tells.")
+    )
 
     def offer(self, table: Table) -> None:
         """The file's columns, each with an example from it."""
         shown = [(heading, _with_example(table, place)) for place, heading in enumerate(table.headings)]
         for attribute in ATTRIBUTES:
-            self[attribute].choices = [("", "Not in this file"), *shown]
+            self[attribute].choices = [("", phrase("Not in this file")), *shown]
 
     def chosen(self) -> Columns | None:
         """The columns, or None with the errors in place."""
         picked = {attribute: self[attribute].data or "" for attribute in ATTRIBUTES}
         if not picked["email"]:
-            self.put_error("email", "Choose the column that has the e-mail addresses.")
+            self.put_error("email", phrase("Choose the column that has the e-mail addresses."))
         if not picked["category"] and not self.everybody.data:
-            self.put_error("category", "Choose the column that tells full members from supporters, or tick the box below it.")
+            self.put_error("category", phrase("Choose the column that tells full members from supporters, or tick the box below it."))
         twice = [a for a in ATTRIBUTES if picked[a] and list(picked.values()).count(picked[a]) > 1]
         for attribute in twice[1:]:
-            self.put_error(attribute, f"“{picked[attribute]}” is chosen for “{LABELS[twice[0]][0]}” too. Choose each column once.")
+            self.put_error(
+                attribute,
+                phrase(
+                    "“{column}” is chosen for “{other}” too. Choose each column once.", column=picked[attribute], other=LABELS[twice[0]][0]
+                ),
+            )
         if picked["category"] and self.everybody.data:
-            self.put_error("everybody", "Untick this, or choose “Not in this file” for the kind of membership.")
+            self.put_error("everybody", phrase("Untick this, or choose “Not in this file” for the kind of membership."))
         return None if self.errors else Columns(**picked)
 
 
@@ -242,7 +268,12 @@ for _attribute, (_label, _hint) in LABELS.items():
 
 def _with_example(table: Table, place: int) -> str:
     example = next((" ".join(row[place].split()) for row in table.rows[:200] if row[place].strip()), "")
-    return f"{table.headings[place]} (such as {example[:30]})" if example else f"{table.headings[place]} (empty)"
+    heading = table.headings[place]
+    return (
+        phrase("{heading} (such as {example})", heading=heading, example=example[:30])
+        if example
+        else phrase("{heading} (empty)", heading=heading)
+    )
 
 
 def _columns_page(meeting: Meeting, upload: Upload, form: ColumnsForm, *, last: bool) -> str:
@@ -374,7 +405,7 @@ def save_words(meeting_id: str) -> AnyResponse:
 # --- look and mend ----------------------------------------------------------------------------------------------
 
 TABS: Final = ("decide", "cannot", "can", "changes")
-KINDS: Final = {"new": "New", "gone": "Gone", "changed": "Changed"}
+KINDS: Final = {"new": phrase("New"), "gone": phrase("Gone"), "changed": phrase("Changed")}
 
 
 def _number(text: str | None, largest: int) -> int:
@@ -478,7 +509,7 @@ def decide_row(meeting_id: str) -> AnyResponse:
         elif what in {"in", "out", "undo"} and row in upload.table.numbers:
             decisions = {row: None if what == "undo" else Decision(what)}
         else:
-            raise NotFoundError("There is no such row in the list.")
+            raise NotFoundError(phrase("There is no such row in the list."))
         with site().database.write() as db:
             upload_id = request.form.get("upload", "")
             roll_import.decide(db, site().keys, meeting_id, actor(), site().clock.now(), upload_id=upload_id, decisions=decisions)
@@ -517,7 +548,7 @@ def _row_form(upload: Upload, *, sent: bool, values: Mapping[str, str]) -> RowFo
         heading = getattr(columns, attribute)
         if heading:
             label, _ = LABELS[attribute]
-            hint = f"Column “{heading}” of your file." if heading.casefold() != label.casefold() else ""
+            hint = phrase("Column “{heading}” of your file.", heading=heading) if heading.casefold() != label.casefold() else ""
             setattr(form_class, attribute, line(label, hint=hint, missing="", optional=True, longest=roll.MAX_FIELD))
     made: RowForm = form_class() if sent else form_class(formdata=None, data=dict(values))
     return made
@@ -653,7 +684,7 @@ def save_page(meeting_id: str) -> str | AnyResponse:
     if upload.work.columns is None or upload.preview().undecided:
         return redirect(f"/officer/m/{meeting_id}/roll/check?show=decide", code=303)
     today = site().clock.now().astimezone(LONDON)
-    name = f"Full members on {today.day} {today:%B} {today.year}"
+    name = f"Full members on {today.day} {today:%B} {today.year}"  # English: it is stored and published
     return _save_page(meeting, upload, SaveForm(formdata=None, data={"name": name}))
 
 

@@ -19,6 +19,7 @@ from flask import Blueprint, Response, jsonify, render_template, request
 from sqlmodel import Session
 
 from ballot.errors import MalformedError, NotFoundError, SignInRequiredError
+from ballot.language import phrase
 from ballot.models import Trustee
 from ballot.protocol.messages import Proof, loads
 from ballot.services import jobs, tally, tokens, trustees
@@ -26,6 +27,9 @@ from ballot.services.jobs import Kind
 from ballot.web import build, site, tools
 from ballot.web.access import Guard, Role, open_to
 from ballot.web.board.views import election_shown_to_trustees
+from ballot.web.languages import current
+from ballot.web.texts import for_script
+from ballot.web.trustee_api.texts import KEYHOLDER
 
 bp = Blueprint("trustee_api", __name__)
 
@@ -46,14 +50,15 @@ def welcome(uuid: str, owner: int) -> str:
     """The page behind a mailed link. It reads nothing of the link's secret part, so it tells nothing that is not public."""
     with site().database.read() as db:
         election = election_shown_to_trustees(db, uuid)
-    return render_template("trustee/welcome.html", election=election, owner=owner, bundles=build.read_manifest())
+    texts = for_script(KEYHOLDER, [current()])
+    return render_template("trustee/welcome.html", election=election, owner=owner, bundles=build.read_manifest(), texts=texts)
 
 
 def _checked(db: Session, uuid: str, owner: int) -> Trustee:
     """The key-holder whose token came with the request. Raises: SignInRequiredError, TokenInvalidError."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme != "Bearer" or not token:
-        raise SignInRequiredError("This address needs the token from your key-holder link.")
+        raise SignInRequiredError(phrase("This address needs the token from your key-holder link."))
     return tokens.trustee_of(db, site().keys, token.strip(), uuid, owner)
 
 
@@ -103,7 +108,7 @@ def _possession(body: Any) -> tuple[str, bytes]:
     match body:
         case {"nonce": str(nonce), "proof": dict(proof)} if len(body) == 2:
             return nonce, Proof.from_json(proof).to_bytes()
-    raise MalformedError("A proof of possession has a nonce and a proof.")
+    raise MalformedError(phrase("A proof of possession has a nonce and a proof."))
 
 
 @bp.post("/api/trustee/<base58:uuid>/<int:owner>/shuffle")
@@ -121,7 +126,7 @@ def decryption(uuid: str, owner: int) -> tuple[Response, int]:
         _checked(db, uuid, owner)
     partial, end, companion = request.get_data().partition(b"\n")
     if not end or b"\n" in companion:
-        raise MalformedError("A share has two lines: the decryption, and its companion proofs.")
+        raise MalformedError(phrase("A share has two lines: the decryption, and its companion proofs."))
     return _checked_or_kept(jobs.submit(uuid, Kind.SHARE, owner, partial, companion, tools()))
 
 
@@ -134,7 +139,7 @@ def progress(uuid: str, owner: int) -> Response:
         names = [trustee.name for trustee in trustees.trustees_of(db, uuid)]
     found = tally.steps(site().database, uuid)
     if not found.begun:
-        raise NotFoundError("The count has not begun yet.")
+        raise NotFoundError(phrase("The count has not begun yet."))
     return jsonify(
         {
             "ballots": found.ballots,
