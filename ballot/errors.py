@@ -179,9 +179,8 @@ class AlreadyVotedError(RefusedError):
 class RollError(MalformedError):
     """One place of a roll file cannot be read: `row` (1 is the heading line), `column`, what was `found`, what to `remedy`."""
 
-    def __init__(self, *, row: int, column: str, found: str, remedy: str) -> None:
-        where = f"Row {row}" + (f", column “{column}”" if column else "")
-        super().__init__(f"{where}: found {found}. {remedy}")
+    def __init__(self, message: str, *, row: int, column: str, found: str, remedy: str) -> None:
+        super().__init__(message)
         self.row, self.column, self.found, self.remedy = row, column, found, remedy
 
 

@@ -96,7 +96,7 @@ class Text(str):
         return said.format(**{name: in_language(value, language) for name, value in self.values.items()}) if self.values else said
 
 
-class Words(StrEnum):
+class TextEnum(StrEnum):
     """A list of words, each marked with `N_`, that are shown by themselves."""
 
     def __html__(self) -> str:
@@ -130,7 +130,7 @@ def listing(parts: Sequence[str]) -> Text:
 
 def in_language(value: object, language: str) -> object:
     """A value as it is said in a language: a text translated, anything else as it is."""
-    if isinstance(value, Words):
+    if isinstance(value, TextEnum):
         value = Text(value)
     return value.in_language(language) if isinstance(value, Text) else value
 

@@ -7,38 +7,33 @@ proclaimed after this version is not known here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
-from ballot.services.clock import LONDON, spoken, spoken_hour
+from ballot.language import N_, listing, nN_, phrase, phrases
+from ballot.services.clock import LONDON, spoken, spoken_day, spoken_hour
 
-ENGLAND_AND_WALES: Final = "England and Wales"
-SCOTLAND: Final = "Scotland"
-NORTHERN_IRELAND: Final = "Northern Ireland"
+ENGLAND_AND_WALES: Final = phrase("England and Wales")
+SCOTLAND: Final = phrase("Scotland")
+NORTHERN_IRELAND: Final = phrase("Northern Ireland")
 NATIONS: Final = (ENGLAND_AND_WALES, SCOTLAND, NORTHERN_IRELAND)
 
-ONCE: Final = {(SCOTLAND, date(2026, 6, 15)): "World Cup bank holiday"}
+ONCE: Final = {(SCOTLAND, date(2026, 6, 15)): phrase("World Cup bank holiday")}
 _FIXED: Final = {
-    ENGLAND_AND_WALES: ((1, 1, "New Year’s Day"), (12, 25, "Christmas Day"), (12, 26, "Boxing Day")),
+    ENGLAND_AND_WALES: ((1, 1, phrase("New Year’s Day")), (12, 25, phrase("Christmas Day")), (12, 26, phrase("Boxing Day"))),
     SCOTLAND: (
-        *((1, 1, "New Year’s Day"), (1, 2, "2nd January"), (11, 30, "St Andrew’s Day")),
-        *((12, 25, "Christmas Day"), (12, 26, "Boxing Day")),
+        *((1, 1, phrase("New Year’s Day")), (1, 2, phrase("2nd January")), (11, 30, phrase("St Andrew’s Day"))),
+        *((12, 25, phrase("Christmas Day")), (12, 26, phrase("Boxing Day"))),
     ),
     NORTHERN_IRELAND: (
-        *((1, 1, "New Year’s Day"), (3, 17, "St Patrick’s Day"), (7, 12, "Battle of the Boyne")),
-        *((12, 25, "Christmas Day"), (12, 26, "Boxing Day")),
+        *((1, 1, phrase("New Year’s Day")), (3, 17, phrase("St Patrick’s Day")), (7, 12, phrase("Battle of the Boyne"))),
+        *((12, 25, phrase("Christmas Day")), (12, 26, phrase("Boxing Day"))),
     ),
 }
 
 MORNING, EVENING = 7, 22  # from the hour of the evening until the hour of the morning it is night
 SOON: Final = timedelta(hours=1)  # a count so soon after the close leaves no time for what goes wrong
-
-
-def day_words(day: date) -> str:
-    """A day as members read it, such as `Friday 20 March 2026`."""
-    return f"{day:%A} {day.day} {day:%B} {day.year}"
 
 
 def easter_sunday(year: int) -> date:
@@ -67,13 +62,13 @@ def bank_holidays(year: int) -> dict[date, dict[str, str]]:
     found: dict[date, dict[str, str]] = {}
     for nation in NATIONS:
         days = {
-            easter - timedelta(days=2): "Good Friday",
-            _nth(year, 5, 0, 1): "Early May bank holiday",
-            _nth(year, 5, 0, -1): "Spring bank holiday",
-            _nth(year, 8, 0, 1 if nation == SCOTLAND else -1): "Summer bank holiday",
+            easter - timedelta(days=2): phrase("Good Friday"),
+            _nth(year, 5, 0, 1): phrase("Early May bank holiday"),
+            _nth(year, 5, 0, -1): phrase("Spring bank holiday"),
+            _nth(year, 8, 0, 1 if nation == SCOTLAND else -1): phrase("Summer bank holiday"),
         }
         if nation != SCOTLAND:
-            days[easter + timedelta(days=1)] = "Easter Monday"
+            days[easter + timedelta(days=1)] = phrase("Easter Monday")
         fixed = [(date(year, month, day), name) for month, day, name in _FIXED[nation]]
         days |= {day: name for day, name in fixed if day.weekday() < 5}
         for day, name in fixed:
@@ -81,7 +76,7 @@ def bank_holidays(year: int) -> dict[date, dict[str, str]]:
                 instead = day
                 while instead.weekday() >= 5 or instead in days:
                     instead += timedelta(days=1)
-                days[instead] = f"{name} (in its place)"
+                days[instead] = phrase("{name} (in its place)", name=name)
         days |= {day: name for (where, day), name in ONCE.items() if where == nation and day.year == year}
         for day, name in days.items():
             found.setdefault(day, {})[nation] = name
@@ -94,13 +89,11 @@ def holiday_words(day: date) -> str:
     names: dict[str, list[str]] = {}
     for nation, name in where.items():
         names.setdefault(name, []).append(nation)
-    parts = [f"{name} in {_listing(nations)}" if len(nations) < len(NATIONS) else name for name, nations in names.items()]
-    return " and ".join(parts)
-
-
-def _listing(words: Iterable[str]) -> str:
-    *first, last = words
-    return f"{', '.join(first)} and {last}" if first else last
+    parts = [
+        phrase("{holiday} in {nations}", holiday=name, nations=listing(nations)) if len(nations) < len(NATIONS) else name
+        for name, nations in names.items()
+    ]
+    return listing(parts)
 
 
 # --- what to think about ----------------------------------------------------------------------------------------
@@ -113,35 +106,48 @@ def earliest_opening(now: datetime, notice_days: int) -> date:
 
 def warnings(opens: datetime, closes: datetime, now: datetime, *, notice_days: int = 0) -> list[str]:
     """What is unusual about these dates, in sentences; none of it is forbidden."""
-    found = []
+    found: list[str] = []
     opening, closing = opens.astimezone(LONDON), closes.astimezone(LONDON)
     if notice_days and opening.date() < (earliest := earliest_opening(now, notice_days)):
         found.append(
-            f"Your rules ask for {_days(notice_days, 'clear day')} of notice. If the e-mails go out today, the earliest day to open is "
-            f"{day_words(earliest)}."
+            phrases(
+                "Your rules ask for {count} clear day of notice. If the e-mails go out today, the earliest day to open is {day}.",
+                "Your rules ask for {count} clear days of notice. If the e-mails go out today, the earliest day to open is {day}.",
+                notice_days,
+                day=spoken_day(earliest),
+            )
         )
     if closing.hour >= EVENING or closing.hour < MORNING:
         found.append(
-            f"Voting closes at night, {spoken_hour(closes)}, when nobody can help a member who is stuck. Choose a time in the day."
+            phrase(
+                "Voting closes at night, {hour}, when nobody can help a member who is stuck. Choose a time in the day.",
+                hour=spoken_hour(closes),
+            )
         )
     elif closing.hour < 9:
-        found.append(f"Voting closes early, at {spoken_hour(closes)}. Many members vote in the last evening: choose a later time.")
+        found.append(
+            phrase("Voting closes early, at {hour}. Many members vote in the last evening: choose a later time.", hour=spoken_hour(closes))
+        )
     if opening.hour >= EVENING or opening.hour < MORNING:
-        found.append(f"Voting opens at night, {spoken_hour(opens)}. The e-mails may arrive before somebody is there to answer questions.")
-    for what, moment in (("opens", opening), ("closes", closing)):
-        if holiday := holiday_words(moment.date()):
-            found.append(
-                f"{day_words(moment.date())}, when voting {what}, is a bank holiday: {holiday}. Members may be away, and helpers too."
+        found.append(
+            phrase(
+                "Voting opens at night, {hour}. The e-mails may arrive before somebody is there to answer questions.",
+                hour=spoken_hour(opens),
             )
+        )
+    opens_then = N_("{day}, when voting opens, is a bank holiday: {holiday}. Members may be away, and helpers too.")
+    closes_then = N_("{day}, when voting closes, is a bank holiday: {holiday}. Members may be away, and helpers too.")
+    for words, moment in ((opens_then, opening), (closes_then, closing)):
+        if holiday := holiday_words(moment.date()):
+            found.append(phrase(words, day=spoken_day(moment.date()), holiday=holiday))
     if closes - opens < timedelta(days=2):
-        hours = round((closes - opens) / timedelta(hours=1))
-        found.append(f"Voting is open for {hours} hours only. Members who read their e-mail every other day would miss it.")
+        one, many = nN_(
+            "Voting is open for {count} hour only. Members who read their e-mail every other day would miss it.",
+            "Voting is open for {count} hours only. Members who read their e-mail every other day would miss it.",
+        )
+        found.append(phrases(one, many, round((closes - opens) / timedelta(hours=1))))
     found += _clock_changes(opens, closes)
     return found
-
-
-def _days(number: int, word: str) -> str:
-    return f"{number} {word if number == 1 else word + 's'}"
 
 
 def _clock_changes(opens: datetime, closes: datetime) -> list[str]:
@@ -149,12 +155,17 @@ def _clock_changes(opens: datetime, closes: datetime) -> list[str]:
     day, last = opens.astimezone(LONDON).date(), closes.astimezone(LONDON).date()
     while day <= last and len(found) < 2:
         if (way := clock_change(day)) and _noon(day) - timedelta(hours=12) < closes:
-            found.append(
-                f"The clocks go {way} on {day_words(day)}, while voting is open. It closes {spoken(closes)}, by the clock of that day."
-            )
+            forward = N_("The clocks go forward on {day}, while voting is open. It closes {when}, by the clock of that day.")
+            back = N_("The clocks go back on {day}, while voting is open. It closes {when}, by the clock of that day.")
+            found.append(phrase(forward if way == "forward" else back, day=spoken_day(day), when=spoken(closes)))
         day += timedelta(days=1)
     if clock_change(last) == "back" and closes.astimezone(LONDON).hour == 1:
-        found.append(f"There are two hours from 1am to 2am on {day_words(last)}, because the clocks go back. Choose another time to close.")
+        found.append(
+            phrase(
+                "There are two hours from 1am to 2am on {day}, because the clocks go back. Choose another time to close.",
+                day=spoken_day(last),
+            )
+        )
     return found
 
 
@@ -174,27 +185,38 @@ def count_warnings(closes: datetime, counts: datetime | None, *, named: int, nee
     `free` is None where nobody has noted it for this moment; `unready` have still to make a key or prove it.
     """
     if counts is None:
-        return ["No time for the count is set. Agree one with the key-holders, so that enough of them are free."]
-    found = []
+        return [phrase("No time for the count is set. Agree one with the key-holders, so that enough of them are free.")]
+    found: list[str] = []
     if counts < closes:
-        found.append(f"The count is before voting closes {spoken(closes)}.")
+        found.append(phrase("The count is before voting closes {when}.", when=spoken(closes)))
     elif counts - closes < SOON:
-        found.append("The count begins within an hour of the close. Leave some time for what may go wrong.")
+        found.append(phrase("The count begins within an hour of the close. Leave some time for what may go wrong."))
     counting = counts.astimezone(LONDON)
     if counting.hour >= EVENING or counting.hour < MORNING:
-        found.append(f"The count begins at night, {spoken_hour(counts)}.")
+        found.append(phrase("The count begins at night, {hour}.", hour=spoken_hour(counts)))
     if holiday := holiday_words(counting.date()):
-        found.append(f"{day_words(counting.date())}, the day of the count, is a bank holiday: {holiday}.")
+        found.append(phrase("{day}, the day of the count, is a bank holiday: {holiday}.", day=spoken_day(counting.date()), holiday=holiday))
     if not named:
-        found.append("No key-holders are named for the count yet.")
+        found.append(phrase("No key-holders are named for the count yet."))
     elif free is None:
-        found.append(f"The key-holders have not been asked yet whether they are free {spoken(counts)}.")
+        found.append(phrase("The key-holders have not been asked yet whether they are free {when}.", when=spoken(counts)))
     elif free < needed:
         found.append(
-            f"{_days(free, 'key-holder')} of {named} {'is' if free == 1 else 'are'} free {spoken(counts)}, and {needed} are needed."
+            phrases(
+                "{count} key-holder of {named} is free {when}, and {needed} are needed.",
+                "{count} key-holders of {named} are free {when}, and {needed} are needed.",
+                free,
+                named=named,
+                when=spoken(counts),
+                needed=needed,
+            )
         )
     elif free == needed:
-        found.append(f"Only {_days(free, 'key-holder')} are free at the count, and all of them are needed. Ask one more to keep the time.")
+        one, many = nN_(
+            "Only {count} key-holder is free at the count, and is needed. Ask one more to keep the time.",
+            "Only {count} key-holders are free at the count, and all of them are needed. Ask one more to keep the time.",
+        )
+        found.append(phrases(one, many, free))
     if named and unready and not found:
-        found.append(f"{_days(unready, 'key-holder')} {'has' if unready == 1 else 'have'} no proved key yet.")
+        found.append(phrases("{count} key-holder has no proved key yet.", "{count} key-holders have no proved key yet.", unready))
     return found

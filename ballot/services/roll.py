@@ -36,7 +36,9 @@ from sqlalchemy import delete, func, insert
 from sqlmodel import Session, col, select
 
 from ballot.errors import MalformedError, NotFoundError, PreconditionError, RollError
+from ballot.language import N_, TextEnum, joined, listing, phrase
 from ballot.models import Meeting, Roll, RollEntry, table
+from ballot.services.clock import MONTHS
 from ballot.services.identifiers import new_handle
 from ballot.services.journal import Act, Actor, append
 from ballot.services.rights import Move, require
@@ -47,18 +49,18 @@ MAX_FIELD: Final = 500
 MAX_HEADING: Final = 100
 
 
-class Reason(StrEnum):
+class Reason(TextEnum):
     """Why a line of the file cannot vote."""
 
-    SUPPORTER = "supporter, not a full member"
-    LAPSED = "membership lapsed"
-    SUSPENDED = "membership suspended"
-    JOINED_LATE = "joined after the cut-off"
-    NO_EMAIL = "no e-mail address"
-    BAD_EMAIL = "e-mail address cannot be used"
-    DUPLICATE = "the same as another line"
-    LEFT_OUT = "left out by the officer"
-    UNDECIDED = "needs a decision"
+    SUPPORTER = N_("supporter, not a full member")
+    LAPSED = N_("membership lapsed")
+    SUSPENDED = N_("membership suspended")
+    JOINED_LATE = N_("joined after the cut-off")
+    NO_EMAIL = N_("no e-mail address")
+    BAD_EMAIL = N_("e-mail address cannot be used")
+    DUPLICATE = N_("the same as another line")
+    LEFT_OUT = N_("left out by the officer")
+    UNDECIDED = N_("needs a decision")
 
 
 ATTENTION: Final = frozenset({Reason.UNDECIDED, Reason.NO_EMAIL, Reason.BAD_EMAIL})  # what better data may mend
@@ -189,6 +191,13 @@ class Difference:
 # --- reading the file -------------------------------------------------------------------------------------------
 
 
+def unreadable(*, row: int, column: str, found: str, remedy: str) -> RollError:
+    """The error about one place of a file, whose text says where it is."""
+    where = N_("Row {row}, column “{column}”: found {found}. {remedy}") if column else N_("Row {row}: found {found}. {remedy}")
+    message = phrase(where, row=row, column=column, found=found, remedy=remedy)
+    return RollError(message, row=row, column=column, found=found, remedy=remedy)
+
+
 def read_table(data: bytes, *, headings: bool | None = None) -> Table:
     """A CSV file in UTF-8 (with or without BOM) or Windows-1252, with comma, semicolon or tab.
 
@@ -199,15 +208,30 @@ def read_table(data: bytes, *, headings: bool | None = None) -> Table:
         RollError: empty, binary, too large, quotes that do not end, or no table at all.
     """
     if len(data) > MAX_BYTES:
-        raise RollError(row=1, column="", found=f"a file of {len(data) // 1_000_000} MB", remedy="Export the members only, as CSV.")
+        raise unreadable(
+            row=1,
+            column="",
+            found=phrase("a file of {size} MB", size=len(data) // 1000000),
+            remedy=phrase("Export the members only, as CSV."),
+        )
     text, encoding = _decode(data)
     first = text.partition("\n")[0]
     if not first.strip():
-        raise RollError(row=1, column="", found="no headings", remedy="Put the column names, such as Name and Email, into the first line.")
+        raise unreadable(
+            row=1,
+            column="",
+            found=phrase("no headings"),
+            remedy=phrase("Put the column names, such as Name and Email, into the first line."),
+        )
     delimiter = max(",;\t", key=lambda candidate: _count_outside_quotes(first, candidate))
     rows = list(_rows(text, delimiter))
     if not rows:
-        raise RollError(row=1, column="", found="no headings", remedy="Put the column names, such as Name and Email, into the first line.")
+        raise unreadable(
+            row=1,
+            column="",
+            found=phrase("no headings"),
+            remedy=phrase("Put the column names, such as Name and Email, into the first line."),
+        )
     if headings is None:
         headings = not any(_LIKE_AN_ADDRESS.fullmatch(cell.strip()) for cell in rows[0][1])
     named = _named(rows[0][1] if headings else [""] * max(len(row) for _, row in rows))
@@ -218,12 +242,12 @@ def read_table(data: bytes, *, headings: bool | None = None) -> Table:
         if len(row) > width and any(cell.strip() for cell in row[width:]):
             wide[number] = len(row)
         if number > MAX_ROWS:
-            raise RollError(row=number, column="", found="more than a million lines", remedy="Export the members only.")
+            raise unreadable(row=number, column="", found=phrase("more than a million lines"), remedy=phrase("Export the members only."))
         body.append((*row[:width], *[""] * (width - len(row))))
     numbers = tuple(number for number, _ in rows[1 if headings else 0 :])
     if width == 1 and not any("@" in row[0] for row in body):
-        remedy = "Export it again as CSV, with commas, semicolons or tabs between the columns."
-        raise RollError(row=1, column="", found="one column only, without e-mail addresses", remedy=remedy)
+        remedy = phrase("Export it again as CSV, with commas, semicolons or tabs between the columns.")
+        raise unreadable(row=1, column="", found=phrase("one column only, without e-mail addresses"), remedy=remedy)
     return Table(named, tuple(body), numbers, encoding, delimiter, wide, headings)
 
 
@@ -244,14 +268,14 @@ def _named(cells: Iterable[str]) -> tuple[str, ...]:
 
 def _decode(data: bytes) -> tuple[str, str]:
     if not data.strip(b"\xef\xbb\xbf \t\r\n"):
-        raise RollError(row=1, column="", found="an empty file", remedy="Export the members as CSV and choose that file.")
+        raise unreadable(row=1, column="", found=phrase("an empty file"), remedy=phrase("Export the members as CSV and choose that file."))
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise RollError(row=1, column="", found="a file in UTF-16", remedy="Save it as “CSV UTF-8”.")
+        raise unreadable(row=1, column="", found=phrase("a file in UTF-16"), remedy=phrase("Save it as “CSV UTF-8”."))
     if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"%PDF")):
-        remedy = "Open it, choose “Save as”, then “CSV UTF-8”, and choose the new file here."
-        raise RollError(row=1, column="", found="a spreadsheet or PDF", remedy=remedy)
+        remedy = phrase("Open it, choose “Save as”, then “CSV UTF-8”, and choose the new file here.")
+        raise unreadable(row=1, column="", found=phrase("a spreadsheet or PDF"), remedy=remedy)
     if b"\0" in data:
-        raise RollError(row=1, column="", found="a binary file", remedy="Export the members as CSV and choose that file.")
+        raise unreadable(row=1, column="", found=phrase("a binary file"), remedy=phrase("Export the members as CSV and choose that file."))
     try:
         return data.decode("utf-8-sig"), "UTF-8"
     except UnicodeDecodeError:
@@ -260,7 +284,9 @@ def _decode(data: bytes) -> tuple[str, str]:
         return data.decode("cp1252"), "Windows-1252"
     except UnicodeDecodeError as error:
         row = data.count(b"\n", 0, error.start) + 1
-        raise RollError(row=row, column="", found="bytes that are no text", remedy="Save the file as “CSV UTF-8”.") from error
+        raise unreadable(
+            row=row, column="", found=phrase("bytes that are no text"), remedy=phrase("Save the file as “CSV UTF-8”.")
+        ) from error
 
 
 def _count_outside_quotes(line: str, candidate: str) -> int:
@@ -278,8 +304,8 @@ def _rows(text: str, delimiter: str) -> Iterable[tuple[int, list[str]]]:
                 yield start, row
             start = reader.line_num + 1
     except csv.Error as error:
-        remedy = "Look for a quotation mark too many, or export it again as CSV."
-        raise RollError(row=start, column="", found=f"a file that is not CSV ({error})", remedy=remedy) from error
+        remedy = phrase("Look for a quotation mark too many, or export it again as CSV.")
+        raise unreadable(row=start, column="", found=phrase("a file that is not CSV ({error})", error=str(error)), remedy=remedy) from error
 
 
 # --- which column is which --------------------------------------------------------------------------------------
@@ -311,7 +337,12 @@ def guess_columns(headings: Iterable[str]) -> Columns:
     found = guesses(there)
     if not found["email"]:
         shown = ", ".join(f"“{heading}”" for heading in there)[:300]
-        raise RollError(row=1, column="", found=f"the headings {shown}", remedy="Name the column with the addresses Email.")
+        raise unreadable(
+            row=1,
+            column="",
+            found=phrase("the headings {headings}", headings=shown),
+            remedy=phrase("Name the column with the addresses Email."),
+        )
     return Columns(**found)
 
 
@@ -378,13 +409,13 @@ def clean_email(text: str) -> str:
     """
     address = unicodedata.normalize("NFC", text.strip(" \t"))
     if not address.isprintable() and any(unicodedata.category(c) in _UNFIT for c in address):
-        raise MalformedError("an address with a line break or control character in it")
+        raise MalformedError(phrase("an address with a line break or control character in it"))
     local, at, domain = address.rpartition("@")
     if not at or not _LOCAL.fullmatch(local) or local.startswith(".") or local.endswith(".") or ".." in local:
-        raise MalformedError("not an e-mail address")
+        raise MalformedError(phrase("not an e-mail address"))
     labels = _ascii_domain(domain).split(".")
     if len(labels) < 2 or not all(_LABEL.fullmatch(label) for label in labels) or len(address.encode()) > 254:
-        raise MalformedError("not an e-mail address")
+        raise MalformedError(phrase("not an e-mail address"))
     return f"{local}@{domain.lower()}"
 
 
@@ -399,7 +430,7 @@ def _ascii_domain(domain: str) -> str:
     try:
         return unicodedata.normalize("NFC", domain).encode("idna").decode().lower()
     except UnicodeError as error:
-        raise MalformedError("not an e-mail address") from error
+        raise MalformedError(phrase("not an e-mail address")) from error
 
 
 @lru_cache(maxsize=32_768)
@@ -446,10 +477,10 @@ def examine(
     for attribute in ATTRIBUTES:
         chosen = getattr(columns, attribute)
         if chosen and chosen not in place:
-            raise RollError(row=1, column=chosen, found="no such heading", remedy="Choose one of the file's own columns.")
+            raise unreadable(row=1, column=chosen, found=phrase("no such heading"), remedy=phrase("Choose one of the file's own columns."))
     if not columns.category and not words.everybody:
-        remedy = "Add a column Membership type with Full member or Supporter: only full members vote."
-        raise RollError(row=1, column="", found="no column that tells members from supporters", remedy=remedy)
+        remedy = phrase("Add a column Membership type with Full member or Supporter: only full members vote.")
+        raise unreadable(row=1, column="", found=phrase("no column that tells members from supporters"), remedy=remedy)
     where = {attribute: place[chosen] for attribute in ATTRIBUTES if (chosen := getattr(columns, attribute))}
     lines: list[Line] = []
     for row, cells in zip(table_.numbers, table_.rows, strict=True):
@@ -460,11 +491,11 @@ def examine(
         values |= own or {}
         line = _judge(row, values, columns, cut_off, words, trust=decision is Decision.IN)
         if row in table_.wide and own is None and decision is None:
-            found = f"{table_.wide[row]} values under {len(table_.headings)} headings"
-            remedy = "Put quotes round values that contain the separator, or look at the values and correct them here."
-            line = _out(line, Reason.UNDECIDED, str(RollError(row=row, column="", found=found, remedy=remedy)))
+            found = phrase("{values} values under {headings} headings", values=table_.wide[row], headings=len(table_.headings))
+            remedy = phrase("Put quotes round values that contain the separator, or look at the values and correct them here.")
+            line = _out(line, Reason.UNDECIDED, str(unreadable(row=row, column="", found=found, remedy=remedy)))
         if decision is Decision.OUT:
-            line = _out(line, Reason.LEFT_OUT, f"Row {row}: you left this line out.")
+            line = _out(line, Reason.LEFT_OUT, phrase("Row {row}: you left this line out.", row=row))
         lines.append(line)
     return Preview(_once_each(_spelt_alike(lines), decisions, ask=ask), file_hash, columns, cut_off)
 
@@ -501,19 +532,26 @@ def _once_each(lines: list[Line], decisions: Mapping[int, Decision], *, ask: boo
 
 def _second(line: Line, first: Line, *, ask: bool) -> Line:
     """A line whose address or number another has already."""
-    same = "e-mail address" if first.email_key == line.email_key else "membership number"
+    same = first.email_key == line.email_key
+    values = {"row": line.row, "first": first.row, "name": first.name}
     alike = (first.name.casefold(), first.email_key, first.sections) == (line.name.casefold(), line.email_key, line.sections)
     if alike or not ask:
-        detail = f"Row {line.row}: the same {same} as row {first.row}; that line is used."
-        return replace(_out(line, Reason.DUPLICATE, detail), other=first.row)
+        used = N_("Row {row}: the same e-mail address as row {first}; that line is used.")
+        used = used if same else N_("Row {row}: the same membership number as row {first}; that line is used.")
+        return replace(_out(line, Reason.DUPLICATE, phrase(used, **values)), other=first.row)
     differ = [
         word
-        for word, one, other in (("name", first.name, line.name), ("e-mail address", first.email_key, line.email_key))
+        for word, one, other in (
+            (phrase("another name"), first.name, line.name),
+            (phrase("another e-mail address"), first.email_key, line.email_key),
+        )
         if one.casefold() != other.casefold()
-    ] or ["part of the organisation"]
-    detail = f"Row {line.row}: the same {same} as row {first.row} ({first.name}), but another {' and another '.join(differ)}."
-    remedy = "One person? Choose which line to use. Two people? Type the right address and number for one of them."
-    return replace(_out(line, Reason.UNDECIDED, f"{detail} {remedy}"), other=first.row)
+    ] or [phrase("another part of the organisation")]
+    detail = N_("Row {row}: the same e-mail address as row {first} ({name}), but {differences}.")
+    detail = detail if same else N_("Row {row}: the same membership number as row {first} ({name}), but {differences}.")
+    remedy = phrase("One person? Choose which line to use. Two people? Type the right address and number for one of them.")
+    both = joined([phrase(detail, **values, differences=listing(differ)), remedy])
+    return replace(_out(line, Reason.UNDECIDED, both), other=first.row)
 
 
 def _out(line: Line, reason: Reason, detail: str) -> Line:
@@ -532,49 +570,51 @@ def _judge(row: int, values: Mapping[str, str], columns: Columns, cut_off: date,
     blank = Line(row, values["number"], name, values["email"], "", (), None, "")
 
     def wrong(reason: Reason, column: str, found: str, remedy: str) -> Line:
-        return _out(blank, reason, str(RollError(row=row, column=column, found=found, remedy=remedy)))
+        return _out(blank, reason, str(unreadable(row=row, column=column, found=found, remedy=remedy)))
 
     if any(len(value) > MAX_FIELD for value in values.values()):
         attribute = next(attribute for attribute in ATTRIBUTES if len(values[attribute]) > MAX_FIELD)
-        return wrong(Reason.UNDECIDED, getattr(columns, attribute), "a very long text", "Shorten it.")
+        return wrong(Reason.UNDECIDED, getattr(columns, attribute), phrase("a very long text"), phrase("Shorten it."))
     if not f"{name}{values['number']}".isprintable() and any(
         unicodedata.category(c) in {"Cc", "Zl", "Zp"} for c in name + values["number"]
     ):
         where = columns.name or columns.first_name
-        return wrong(Reason.UNDECIDED, where, "a line break or control character", "Type the name again on one line.")
+        return wrong(Reason.UNDECIDED, where, phrase("a line break or control character"), phrase("Type the name again on one line."))
 
     category = category_of(values["category"], words) if columns.category else "full"
     if category == "supporter":
-        return wrong(Reason.SUPPORTER, columns.category, f"“{_shown(values['category'])}”", "Only full members vote.")
+        return wrong(Reason.SUPPORTER, columns.category, f"“{_shown(values['category'])}”", phrase("Only full members vote."))
     if category != "full" and not trust:
-        found = f"“{_shown(values['category'])}”" if values["category"] else "nothing"
-        return wrong(Reason.UNDECIDED, columns.category, found, "Type Full member or Supporter.")
+        found = f"“{_shown(values['category'])}”" if values["category"] else phrase("nothing")
+        return wrong(Reason.UNDECIDED, columns.category, found, phrase("Type Full member or Supporter."))
     status = status_of(values["status"], words) if columns.status else "current"
     if status == "lapsed":
-        return wrong(Reason.LAPSED, columns.status, f"“{_shown(values['status'])}”", "Only members in good standing vote.")
+        return wrong(Reason.LAPSED, columns.status, f"“{_shown(values['status'])}”", phrase("Only members in good standing vote."))
     if status == "suspended":
-        return wrong(Reason.SUSPENDED, columns.status, f"“{_shown(values['status'])}”", "Only members in good standing vote.")
+        return wrong(Reason.SUSPENDED, columns.status, f"“{_shown(values['status'])}”", phrase("Only members in good standing vote."))
     if status != "current" and not trust:
-        found = f"“{_shown(values['status'])}”" if values["status"] else "nothing"
-        return wrong(Reason.UNDECIDED, columns.status, found, "Type Active, Lapsed or Suspended.")
+        found = f"“{_shown(values['status'])}”" if values["status"] else phrase("nothing")
+        return wrong(Reason.UNDECIDED, columns.status, found, phrase("Type Active, Lapsed or Suspended."))
     if columns.joined:
         try:
             joined = parse_date(values["joined"])
         except MalformedError:
             if not trust:
-                found = f"“{_shown(values['joined'])}”" if values["joined"] else "nothing"
-                return wrong(Reason.UNDECIDED, columns.joined, found, "Type the day as 2024-03-31 or 31/03/2024.")
+                found = f"“{_shown(values['joined'])}”" if values["joined"] else phrase("nothing")
+                return wrong(Reason.UNDECIDED, columns.joined, found, phrase("Type the day as 2024-03-31 or 31/03/2024."))
         else:
             if joined > cut_off:
-                remedy = f"The cut-off is {cut_off.day} {cut_off:%B} {cut_off.year}."
+                remedy = phrase("The cut-off is {day} {month} {year}.", day=cut_off.day, month=MONTHS[cut_off.month - 1], year=cut_off.year)
                 return wrong(Reason.JOINED_LATE, columns.joined, f"“{_shown(values['joined'])}”", remedy)
     if not values["email"]:
-        return wrong(Reason.NO_EMAIL, columns.email, "nothing", "Type the member's e-mail address, or give them the paper route.")
+        return wrong(
+            Reason.NO_EMAIL, columns.email, phrase("nothing"), phrase("Type the member's e-mail address, or give them the paper route.")
+        )
     try:
         email = clean_email(values["email"])
         key = fold_email(email)
     except MalformedError:
-        return wrong(Reason.BAD_EMAIL, columns.email, f"“{_shown(values['email'])}”", "Type one address such as name@example.org.")
+        return wrong(Reason.BAD_EMAIL, columns.email, f"“{_shown(values['email'])}”", phrase("Type one address such as name@example.org."))
     return Line(row, values["number"], name or email, email, key, _sections(values), None, "")
 
 
@@ -615,12 +655,12 @@ def load(session: Session, meeting_id: str, found: Preview, actor: Actor, now: d
     """
     require(actor, Move.ROLL)
     if session.get(Meeting, meeting_id, with_for_update=True) is None:
-        raise NotFoundError("There is no such meeting.")
+        raise NotFoundError(phrase("There is no such meeting."))
     roll = session.get(Roll, meeting_id)
     if roll is not None and roll.frozen_at is not None:
-        raise PreconditionError("This meeting's roll is frozen and cannot be replaced.")
+        raise PreconditionError(phrase("This meeting's roll is frozen and cannot be replaced."))
     if not found.included:
-        raise PreconditionError("Nobody in this file can vote; look at the reasons and choose another file.")
+        raise PreconditionError(phrase("Nobody in this file can vote; look at the reasons and choose another file."))
     before = {entry.email_key: entry.handle for entry in members(session, meeting_id)}
     session.execute(delete(RollEntry).where(col(RollEntry.meeting_id) == meeting_id))
     rows = [
@@ -664,12 +704,14 @@ def freeze(session: Session, meeting_id: str, actor: Actor, now: datetime) -> Ro
     require(actor, Move.ROLL)
     roll = session.get(Roll, meeting_id, with_for_update=True)
     if roll is None:
-        raise NotFoundError("No roll is loaded for this meeting yet.")
+        raise NotFoundError(phrase("No roll is loaded for this meeting yet."))
     if roll.frozen_at is not None:
-        raise PreconditionError("This meeting's roll is frozen already.")
+        raise PreconditionError(phrase("This meeting's roll is frozen already."))
     undecided = roll.counts.get(str(Reason.UNDECIDED), 0)
     if undecided:
-        raise PreconditionError(f"{undecided} lines of the roll still need a decision: correct them in the file and load it again.")
+        raise PreconditionError(
+            phrase("{undecided} lines of the roll still need a decision: correct them in the file and load it again.", undecided=undecided)
+        )
     session.execute(delete(RollEntry).where(col(RollEntry.meeting_id) == meeting_id, col(RollEntry.reason) != ""))
     roll.commitment, roll.frozen_at = commitment(meeting_id, leaves(session, roll)), now
     session.add(roll)

@@ -20,7 +20,8 @@ from typing import Any, Final
 from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
-from ballot.errors import MalformedError, NotFoundError, PreconditionError, RollError
+from ballot.errors import MalformedError, NotFoundError, PreconditionError
+from ballot.language import N_, Text, nN_, phrase, phrases
 from ballot.models import Meeting, Roll, RollEntry, RollUpload
 from ballot.services import roll
 from ballot.services.database import Database
@@ -88,7 +89,7 @@ class Upload:
         """What the list would give now. Raises: RollError; PreconditionError: the columns are not chosen yet."""
         work = self.work
         if work.columns is None or work.cut_off is None:
-            raise PreconditionError("Say first which column is what.")
+            raise PreconditionError(phrase("Say first which column is what."))
         return roll.examine(
             self.table,
             work.columns,
@@ -104,7 +105,7 @@ class Upload:
         """What stands in this row for each chosen column, the officer's own values first. Raises: NotFoundError."""
         work = self.work
         if work.columns is None or row not in self.table.numbers:
-            raise NotFoundError("There is no such row in the list.")
+            raise NotFoundError(phrase("There is no such row in the list."))
         cells = self.table.rows[self.table.numbers.index(row)]
         found = {a: cells[self.table.headings.index(h)].strip() for a in ATTRIBUTES if (h := getattr(work.columns, a))}
         return found | dict(work.edits.get(row, {}))
@@ -141,11 +142,13 @@ def begin(
     require(actor, Move.ROLL)
     table = roll.read_table(data)
     if not table.rows:
-        raise RollError(row=1, column="", found="headings, and no members under them", remedy="Export it again with the members.")
+        raise roll.unreadable(
+            row=1, column="", found=phrase("headings, and no members under them"), remedy=phrase("Export it again with the members.")
+        )
     if ROW_HEADING in table.headings and MORE_HEADINGS[0] in table.headings:
-        found = "the rows that need attention, not the whole list"
-        remedy = "Choose it under “Upload the mended rows” on the page that checks the list."
-        raise RollError(row=1, column=ROW_HEADING, found=found, remedy=remedy)
+        found = phrase("the rows that need attention, not the whole list")
+        remedy = phrase("Choose it under “Upload the mended rows” on the page that checks the list.")
+        raise roll.unreadable(row=1, column=ROW_HEADING, found=found, remedy=remedy)
     work = Work(file_name=file_name, cut_off=cut_off)
     row = RollUpload(
         id=secrets.token_urlsafe(16),
@@ -167,10 +170,10 @@ def begin(
 
 def _unfrozen(session: Session, meeting_id: str) -> None:
     if session.get(Meeting, meeting_id) is None:
-        raise NotFoundError("There is no such meeting.")
+        raise NotFoundError(phrase("There is no such meeting."))
     found = session.get(Roll, meeting_id)
     if found is not None and found.frozen_at is not None:
-        raise PreconditionError("This meeting's list is frozen and cannot be replaced.")
+        raise PreconditionError(phrase("This meeting's list is frozen and cannot be replaced."))
 
 
 def _put(keys: Keys, row: RollUpload, work: Work) -> None:
@@ -182,7 +185,9 @@ def _row(session: Session, meeting_id: str, actor: Actor, now: datetime, *, for_
     query = select(RollUpload).where(RollUpload.meeting_id == meeting_id, RollUpload.officer_id == actor.id)
     row = session.exec(query.with_for_update() if for_update else query).first()
     if row is None or now - row.uploaded_at > LIFE:
-        raise NotFoundError("There is no list here that waits to be saved. It may have been saved, discarded, or deleted after a day.")
+        raise NotFoundError(
+            phrase("There is no list here that waits to be saved. It may have been saved, discarded, or deleted after a day.")
+        )
     return row
 
 
@@ -214,7 +219,7 @@ def keep(session: Session, keys: Keys, meeting_id: str, actor: Actor, now: datet
     require(actor, Move.ROLL)
     row = _row(session, meeting_id, actor, now, for_update=True)
     if row.id != upload_id:
-        raise NotFoundError("Another list was uploaded meanwhile, so nothing was changed.")
+        raise NotFoundError(phrase("Another list was uploaded meanwhile, so nothing was changed."))
     _put(keys, row, work)
     row.version += 1
     session.add(row)
@@ -238,7 +243,7 @@ def edit(
     Raises: as `keep`; MalformedError: a value is too long.
     """
     if any(len(value) > MAX_FIELD for values in edits.values() for value in values.values()):
-        raise MalformedError(f"Make each value {MAX_FIELD} characters or fewer.")
+        raise MalformedError(phrase("Make each value {max_field} characters or fewer.", max_field=MAX_FIELD))
     row = _row(session, meeting_id, actor, now, for_update=True)
     work = _work(keys, row)
     merged = {**work.edits, **{number: {**work.edits.get(number, {}), **values} for number, values in edits.items()}}
@@ -280,14 +285,17 @@ def save(database: Database, keys: Keys, meeting_id: str, actor: Actor, now: dat
     with database.read() as session:
         upload = find(session, keys, meeting_id, actor, now)
     if upload.id != upload_id:
-        raise NotFoundError("Another list was uploaded meanwhile, so nothing was saved.")
+        raise NotFoundError(phrase("Another list was uploaded meanwhile, so nothing was saved."))
     found = upload.preview()
     if undecided := len(found.undecided):
-        raise PreconditionError(f"{undecided} {'row needs' if undecided == 1 else 'rows need'} a decision before the list can be saved.")
+        one, many = nN_(
+            "{count} row needs a decision before the list can be saved.", "{count} rows need a decision before the list can be saved."
+        )
+        raise PreconditionError(phrases(one, many, undecided))
     with database.write() as session:
         row = _row(session, meeting_id, actor, now, for_update=True)
         if (row.id, row.version) != (upload.id, upload.version):
-            raise PreconditionError("The list was changed in another window meanwhile. Look at it again, then save it.")
+            raise PreconditionError(phrase("The list was changed in another window meanwhile. Look at it again, then save it."))
         roll.load(session, meeting_id, found, actor, now)
         saved = session.get_one(Roll, meeting_id)
         saved.name = name
@@ -337,7 +345,7 @@ def attention_file(upload: Upload, lines: Iterable[Line]) -> bytes:
     """These rows as CSV for a spreadsheet: their number, the columns in use under the file's own headings, why, and what to do."""
     columns = upload.work.columns
     if columns is None:
-        raise PreconditionError("Say first which column is what.")
+        raise PreconditionError(phrase("Say first which column is what."))
     used = columns_to_json(columns)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
@@ -358,12 +366,12 @@ def mended_rows(upload: Upload, data: bytes) -> dict[int, dict[str, str]]:
     """
     columns = upload.work.columns
     if columns is None:
-        raise PreconditionError("Say first which column is what.")
+        raise PreconditionError(phrase("Say first which column is what."))
     table = roll.read_table(data, headings=True)
     used = {defused(heading): attribute for attribute, heading in columns_to_json(columns).items()}
     if ROW_HEADING not in table.headings or not set(used) & set(table.headings):
-        remedy = "Choose the file with the rows that need attention, as you downloaded it and mended it."
-        raise RollError(row=1, column=ROW_HEADING, found="another file", remedy=remedy)
+        remedy = phrase("Choose the file with the rows that need attention, as you downloaded it and mended it.")
+        raise roll.unreadable(row=1, column=ROW_HEADING, found=phrase("another file"), remedy=remedy)
     row_at = table.headings.index(ROW_HEADING)
     where = {used[heading]: position for position, heading in enumerate(table.headings) if heading in used}
     known = set(upload.table.numbers)
@@ -371,8 +379,8 @@ def mended_rows(upload: Upload, data: bytes) -> dict[int, dict[str, str]]:
     for at, cells in zip(table.numbers, table.rows, strict=True):
         typed = cells[row_at].strip()
         if not (typed.isascii() and typed.isdigit() and len(typed) < 9) or int(typed) not in known:
-            remedy = "Leave this column as it was downloaded: it says which row of your list is meant."
-            raise RollError(row=at, column=ROW_HEADING, found=f"“{typed[:20]}”", remedy=remedy)
+            remedy = phrase("Leave this column as it was downloaded: it says which row of your list is meant.")
+            raise roll.unreadable(row=at, column=ROW_HEADING, found=f"“{typed[:20]}”", remedy=remedy)
         before = upload.values(int(typed))
         now = {attribute: _undefused(cells[position].strip()) for attribute, position in where.items()}
         changed = {attribute: value for attribute, value in now.items() if value != before.get(attribute, "")}
@@ -434,9 +442,10 @@ def compare(session: Session, meeting_id: str, found: Preview) -> Comparison | N
         if entry.handle not in still:
             known = numbers.get(entry.number.casefold()) if entry.number else None
             known = known or why.get(entry.email_key) or why.get(entry.email.casefold())
-            gone.append((entry.name, entry.email, str(known.reason) if known is not None else "not in this list"))
+            gone.append((entry.name, entry.email, Text(known.reason or "") if known is not None else phrase("not in this list")))
     meeting = session.get_one(Meeting, previous.meeting_id)
-    name = "the list saved before" if previous.meeting_id == meeting_id else previous.name or f"the list of {meeting.name}"
+    name = previous.name or phrase("the list of {meeting}", meeting=meeting.name)
+    name = phrase("the list saved before") if previous.meeting_id == meeting_id else name
     return Comparison(name, tuple(new), tuple(gone), tuple(changed))
 
 
@@ -453,12 +462,12 @@ def _previous(session: Session, meeting_id: str) -> Roll | None:
 def _differences(entry: RollEntry, line: Line) -> tuple[str, ...]:
     what = []
     if entry.name != line.name:
-        what.append(f"name was {entry.name}")
+        what.append(phrase("name was {name}", name=entry.name))
     if entry.email != line.email:
-        what.append(f"address was {entry.email}")
+        what.append(phrase("address was {address}", address=entry.email))
     if entry.number != line.number and entry.number:
-        what.append(f"number was {entry.number}")
+        what.append(phrase("number was {number}", number=entry.number))
     before, now = set(entry.sections), set(line.sections)
-    for sign, words in (("no longer", sorted(before - now)), ("now", sorted(now - before))):
-        what += [f"{sign} {kind} {name}" for kind, _, name in (word.partition(":") for word in words)]
+    for sign, words in ((N_("no longer {kind} {name}"), sorted(before - now)), (N_("now {kind} {name}"), sorted(now - before))):
+        what += [phrase(sign, kind=Text(kind), name=name) for kind, _, name in (word.partition(":") for word in words)]
     return tuple(what)
