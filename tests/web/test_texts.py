@@ -1,4 +1,4 @@
-"""The booth's words: all of them in the catalogue, in every language, and easy to read."""
+"""The words of the pages that are scripts: all of them in the catalogue; the booth's in every language, and easy to read."""
 
 from __future__ import annotations
 
@@ -16,11 +16,20 @@ import pytest
 from ballot.language import ENGLISH, LANGUAGES, Plural, forms, plurals, read_catalogue, translated, translations
 from ballot.services.clock import spoken
 from ballot.web import build
+from ballot.web.board.texts import VERIFY
 from ballot.web.booth.texts import BOOTH, PAGES, catalogue
+from ballot.web.trustee_api.texts import KEYHOLDER
 from tests.support.need import ROOT
 
 OTHERS = [language for language in LANGUAGES if language != ENGLISH]
-SCREENS = [build.SOURCES / f"{name}.js" for name in ("booth", "screens", "ranker", "page", "answers", "texts", "times", "check", "link")]
+SHARED = [build.SOURCES / f"{name}.js" for name in ("page", "texts", "times")]
+SCREENS = {
+    "booth": [*SHARED, *(build.SOURCES / f"{name}.js" for name in ("booth", "screens", "ranker", "answers", "check", "link"))],
+    "keyholder": [*SHARED, *(build.KEYHOLDER_SOURCES / f"{name}.js" for name in ("keyholder", "sentences"))],
+    "verify": [*SHARED, build.VERIFY_SOURCES / "verify.js"],
+    "officer": sorted((build.SOURCES.parent / "officer").glob("*.js")),
+}
+TREES = {"booth": BOOTH, "keyholder": KEYHOLDER, "verify": VERIFY}
 FRAMES = [ROOT / "templates" / "booth" / name for name in ("vote.html", "check.html", "finished.html", "languages.html")]
 
 
@@ -33,6 +42,7 @@ def leaves(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str |
 
 
 TEXTS = dict(leaves({"booth": BOOTH, "pages": PAGES}))
+ALL = dict(leaves({**TREES, "pages": PAGES}))
 
 
 def holes(text: str) -> set[str]:
@@ -55,8 +65,8 @@ def test_every_text_of_the_booth_is_translated(language: str) -> None:
 @pytest.mark.parametrize("language", OTHERS)
 def test_translations_fill_in_what_the_english_fills_in(language: str) -> None:
     """And the parts that are heard only are as many."""
-    more = {"booth.times.morning": {"clock"}, "booth.times.afternoon": {"clock"}}
-    for path, text in TEXTS.items():
+    more = {f"{tree}.times.{half}": {"clock"} for tree in TREES for half in ("morning", "afternoon")}
+    for path, text in ALL.items():
         for said in forms(text, language) if isinstance(text, Plural) else [translations(language).gettext(text)]:
             english = text.many if isinstance(text, Plural) else text
             assert holes(said) <= holes(english) | more.get(path, set()), path
@@ -104,25 +114,40 @@ def words_in(script: str) -> list[str]:
     ]
 
 
-def test_no_words_stand_in_the_booths_script() -> None:
-    allowed = {"RandomnessError", "MalformedError"}
-    told = r"^(notice|code|card|button|choice|tag|linklike|lead)\b|input, button|summary|buttons?$|^class"  # classes and selectors
-    for script in SCREENS:
+@pytest.mark.parametrize("page", SCREENS)
+def test_no_words_stand_in_a_script(page: str) -> None:
+    allowed = {"RandomnessError", "MalformedError", "Error"}
+    # classes and selectors
+    told = r"^(notice|code|card|button|choice|tag|linklike|lead|field)\b|input, button|input:checked|summary|buttons?$|^class"
+    for script in SCREENS[page]:
         found = [text for text in words_in(script.read_text(encoding="utf-8")) if text not in allowed and not re.search(told, text)]
         assert [] == found, script.name
     assert ["There is a problem", "Stop."] == words_in('h("p", { class: "x" }, "There is a problem", `Stop.`) // a "comment is none"')
 
 
-def test_the_script_uses_every_text_and_no_other() -> None:
-    script = "\n".join(
-        path.read_text(encoding="utf-8") for path in [*build.SOURCES.glob("*.js"), *FRAMES, ROOT / "templates" / "base.html"]
-    )
-    for path in dict(leaves(BOOTH)):
+@pytest.mark.parametrize("page", TREES)
+def test_the_script_uses_every_text_and_no_other(page: str) -> None:
+    folders = {"booth": build.SOURCES, "keyholder": build.KEYHOLDER_SOURCES, "verify": build.VERIFY_SOURCES}
+    more = [*FRAMES, ROOT / "templates" / "base.html"] if page == "booth" else SHARED
+    script = "\n".join(path.read_text(encoding="utf-8") for path in [*folders[page].glob("*.js"), *more])
+    tree = TREES[page]
+    for path in dict(leaves(tree)):
         name = path.rpartition(".")[2]
         assert re.search(rf"[.\"\[ ({{,]{name}\b", script), f"nothing shows {path}"
-    groups = "|".join(key for key, value in BOOTH.items() if isinstance(value, Mapping))
-    for group, name in re.findall(rf"\btexts\.({groups})\.(\w+)", script):
-        assert name in BOOTH[group], f"texts.{group}.{name}"
+    groups = "|".join(key for key, value in tree.items() if isinstance(value, Mapping))
+    for group, name in re.findall(rf"\b(?:texts|T)\.({groups})\.(\w+)", script):
+        assert name in tree[group], f"texts.{group}.{name}"
+    assert set(re.findall(r"\bT\.(\w+)", script)) <= set(tree)
+
+
+@pytest.mark.parametrize("page", ["keyholder", "verify"])
+def test_what_is_filled_in_is_called_and_nothing_else(page: str) -> None:
+    """A text with a hole in it, or that counts, is a function of the script; any other is not."""
+    handed_on = {"list.and", "list.or", "ballots", "rankings", "invalid"}  # to a function that calls them
+    script = "\n".join(path.read_text(encoding="utf-8") for path in SCREENS[page])
+    for path, text in leaves(TREES[page]):
+        called = {after == "(" for after in re.findall(rf"\bT\.{re.escape(path)}\b(.)", script)}
+        assert called <= {isinstance(text, Plural) or bool(holes(text))} or path in handed_on, path
 
 
 # --- as the browser says it ----------------------------------------------------------------------------------------

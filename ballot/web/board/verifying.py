@@ -12,6 +12,9 @@ from ballot.web import build, site
 from ballot.web.access import Role, open_to
 from ballot.web.board import bp
 from ballot.web.board.effort import duration, seconds_to_verify
+from ballot.web.board.texts import VERIFY
+from ballot.web.languages import current
+from ballot.web.texts import for_script
 
 PHONE: Final = 4  # times as long as on a laptop
 BELENIOS_LAST_LINE: Final = "I: all checks passed"
@@ -36,4 +39,5 @@ def verify(uuid: str) -> str:
         on_phone=duration(PHONE * seconds),
         belenios_line=BELENIOS_LAST_LINE,
         bundles=build.read_manifest(),
+        texts=for_script(VERIFY, [current()]),
     )

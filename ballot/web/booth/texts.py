@@ -2,7 +2,7 @@
 
 `BOOTH` goes into the page, where the booth's script draws its screens from it. `PAGES` are the server's own. Short words, sentence
 case, reading age about 11 (a test computes it): the booth speaks of locking, codes and key-holders, and "How this works" has the full
-story. A name in braces is filled in. Where a "|" stands, what follows is heard by a screen reader and not seen, until the next "|".
+story.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from ballot.language import LANGUAGES, N_, nN_, plurals, tag, translated
+from ballot.language import LANGUAGES, N_, nN_, translated
+from ballot.web.texts import TIMES, for_script
 
 BOOTH: Final[Mapping[str, Any]] = {
     "frame": {
@@ -24,20 +25,7 @@ BOOTH: Final[Mapping[str, Any]] = {
         "audit": N_("How to audit"),
         "source": N_("Source code"),
     },
-    "times": {
-        # Translators: as the days stand inside "when", from Sunday on, each ending with a comma but the last.
-        "weekdays": N_("Sunday, Monday, Tuesday, Wednesday, Thursday, Friday, Saturday"),
-        "months": N_("January, February, March, April, May, June, July, August, September, October, November, December"),
-        # Translators: {hour} is one of the next four texts.
-        "when": N_("{weekday} {day} {month} {year} at {hour} (UK time)"),
-        # Translators: {clock} is there too, such as 17.30, for languages that count 24 hours.
-        "morning": N_("{hour}am"),
-        "afternoon": N_("{hour}pm"),
-        "noon": N_("noon"),
-        "midnight": N_("midnight"),
-        "seconds": nN_("{count} second", "{count} seconds"),
-        "minutes": nN_("{count} minute", "{count} minutes"),
-    },
+    "times": TIMES,
     # Translators: the places of a ranking from the first to the thirtieth; plain numbers will do.
     "ordinals": N_(
         "1st, 2nd, 3rd, 4th, 5th, 6th, 7th, 8th, 9th, 10th, 11th, 12th, 13th, 14th, 15th, 16th, 17th, 18th, 19th, 20th, 21st, 22nd, 23rd, "
@@ -337,7 +325,4 @@ def pages(language: str) -> dict[str, Any]:
 @lru_cache
 def catalogue() -> dict[str, Any]:
     """What the booth's script draws its screens from, in every language."""
-    return {
-        language: {"name": name, "tag": tag(language), "plurals": plurals(language), "texts": translated(BOOTH, language)}
-        for language, name in LANGUAGES.items()
-    }
+    return for_script(BOOTH, LANGUAGES)

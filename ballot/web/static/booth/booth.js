@@ -8,7 +8,7 @@
 
 import { emptyAnswer, toIntegers } from "./answers.js";
 import { meetingOf, parseHalf, parseLink } from "./link.js";
-import { announce, h, notice, p } from "./page.js";
+import { announce, dataOf, h, notice, p } from "./page.js";
 import { lookUp, matches } from "./receipt.js";
 import { startSealer } from "./sealer.js";
 import * as screens from "./screens.js";
@@ -464,7 +464,7 @@ const able =
   typeof BigInt === "function" && typeof Worker === "function" && typeof crypto?.getRandomValues === "function" && typeof String.prototype.replaceAll === "function";
 
 if (able) {
-  language.load(JSON.parse(document.getElementById("texts").content.textContent));
+  language.load(dataOf("texts"));
   speak(place.dataset.language);
   typed.remove();
   onSubmit("#code-form", guarded(enterCode));

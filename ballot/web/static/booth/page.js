@@ -20,6 +20,9 @@ export function spokenParts(parts) {
   return parts.map((part, at) => (at % 2 === 0 ? part : h("span", { class: "unseen" }, part)));
 }
 
+/** What the page brings as data, in a template element. */
+export const dataOf = (id) => JSON.parse(document.getElementById(id).content.textContent);
+
 const paragraph = (kind) => (...children) => h("p", kind ? { class: kind } : {}, ...children);
 export const p = paragraph("");
 export const lead = paragraph("lead");

@@ -1,9 +1,9 @@
-// Every word that the booth shows, in the language in use. The words themselves come with the page, from the catalogue in
-// ballot/web/booth/texts.py and ballot/languages/: one tree of texts for each language.
+// Every word that a page's script shows, in the language in use. The words themselves come with the page, from the catalogue:
+// one tree of texts for each language (ballot/web/texts.py; the booth's tree is ballot/web/booth/texts.py).
 
 import { clock } from "./times.js";
 
-/** The tree in use. A text with something to fill in is a function from { name: value }; the rest are strings. */
+/** The tree in use. A text that counts or has something to fill in is a function from { name: value }; the rest are strings. */
 export const texts = {};
 
 let catalogue = {};
@@ -20,8 +20,8 @@ const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[na
 /** A list is a text's plural forms. What stands behind a "|" is heard and not seen: then the text is a list of parts. */
 function speaker(text) {
   if (typeof text === "object" && !Array.isArray(text)) return Object.fromEntries(Object.entries(text).map(([key, value]) => [key, speaker(value)]));
+  if (typeof text === "string" && !/[{|]/.test(text)) return text;
   const forms = [text].flat();
-  if (!/[{|]/.test(forms[0])) return text;
   return (values = {}) => {
     const form = forms.length === 1 ? 0 : plurals[values.count < plurals.length ? values.count : 100 + (values.count % 100)];
     const parts = forms[form].split("|").map((part) => fill(part, values));
@@ -29,9 +29,10 @@ function speaker(text) {
   };
 }
 
-/** Take the catalogue, { language: { name, tag, plurals, texts } }. */
+/** Take the catalogue, { language: { name, tag, plurals, texts } }, and speak its first language. */
 export function load(given) {
   catalogue = given;
+  speak(Object.keys(given)[0]);
 }
 
 /** The languages that there are, [key, own name]. */

@@ -11,13 +11,13 @@ async function refresh() {
     const letter = await answer.json();
     if (mine !== newest) return; // something newer was typed meanwhile
     formatted.hidden = true;
-    status.textContent = letter.problems.length ? letter.problems.join(" ") : "As you have typed it. Nothing is saved yet.";
+    status.textContent = letter.problems.length ? letter.problems.join(" ") : status.dataset.fresh;
     if (!letter.problems.length) {
       subject.textContent = letter.subject;
       plain.textContent = letter.plain;
     }
   } catch {
-    if (mine === newest) status.textContent = "The preview cannot be refreshed now. Press Preview to try again.";
+    if (mine === newest) status.textContent = status.dataset.stale;
   }
 }
 

@@ -4,16 +4,17 @@
 // itself; nothing is sent that was not announced by a button, except the steps of key-making that follow from the first.
 
 import { encode } from "uqr";
-import { announce, button, h, lead, notice, p, quiet, soft } from "../booth/page.js";
+import { announce, button, dataOf, h, lead, notice, p, quiet, soft } from "../booth/page.js";
 import { NoAnswerError } from "../booth/service.js";
-import { spoken } from "./times.js";
+import { load, spoken, texts as T } from "../booth/texts.js";
 import { Service, startWorker } from "./desk.js";
 import { usesOf, writeUse } from "./record.js";
-import { T } from "./texts.js";
+import { awaited, countLost, holderOf, mayLose, others, share, shownAgain, stepDone, tooFew, waitingFor } from "./sentences.js";
 
 const POLL = 3000; // milliseconds between two looks at the service
 const SVG = "http://www.w3.org/2000/svg";
 const ASKED_AGAIN = 3 * 24 * 3600 * 1000; // milliseconds before the close
+const PLACES = ["device", "stick", "paper", "manager"];
 const MAX_KEY_FILE = 1 << 20;
 const MIN_PASSPHRASE = 12; // as in sealed.js, which is the worker's
 const LINK = /^https?:\/\/[^#?]+\/trustee\/([0-9A-Za-z]+)\/([0-9]+)#([!-~]+)$/;
@@ -46,7 +47,7 @@ const sleep = (ms) => new Promise((resolve) => {
 
 /** Show a screen. The same screen again keeps the focus where it is, unless there is an error to be read first. */
 function show(name, title, children, { error = null, field = null, keep = false } = {}) {
-  const summary = error === null ? null : h("div", { class: "summary", role: "alert", tabindex: "-1" }, h("h2", {}, "There is a problem"), h("ul", {}, h("li", {}, field ? h("a", { href: `#${field}`, onclick: (event) => focusField(event, field) }, error) : error)));
+  const summary = error === null ? null : h("div", { class: "summary", role: "alert", tabindex: "-1" }, h("h2", {}, T.problem), h("ul", {}, h("li", {}, field ? h("a", { href: `#${field}`, onclick: (event) => focusField(event, field) }, error) : error)));
   if (keep && shown === name && error === null) return false;
   const heading = h("h1", { tabindex: "-1" }, title);
   root.replaceChildren(...[who(), summary, heading, ...children.flat(Infinity)].filter(Boolean));
@@ -65,7 +66,7 @@ function focusField(event, field) {
 
 function who() {
   if (view === null) return null;
-  return h("p", { class: "soft" }, view.name, view.practice ? [" ", h("span", { class: "tag wait" }, T.practice)] : [], h("br"), T.holder(view));
+  return h("p", { class: "soft" }, view.name, view.practice ? [" ", h("span", { class: "tag wait" }, T.practice)] : [], h("br"), holderOf(view));
 }
 
 function busy(text) {
@@ -77,10 +78,9 @@ function busy(text) {
     hear({ step, done, total }) {
       if (total) {
         bar.value = done / total;
-        line.textContent = T.percent(Math.floor((100 * done) / total));
+        line.textContent = T.percent({ percent: Math.floor((100 * done) / total) });
       } else {
-        const words = T.count.steps[step];
-        line.textContent = typeof words === "function" ? words(done) : words;
+        line.textContent = stepDone(step, done);
       }
     },
   };
@@ -111,7 +111,7 @@ function form(submit, ...children) {
   return h("form", { novalidate: true, autocomplete: "off", onsubmit: (event) => {
     event.preventDefault();
     run(submit);
-  } }, h("input", { type: "text", hidden: true, autocomplete: "username", value: T.holder(view ?? { owner, size: 1, holder: "" }) }), ...children);
+  } }, h("input", { type: "text", hidden: true, autocomplete: "username", value: holderOf(view ?? { owner, size: 1, holder: "" }) }), ...children);
 }
 
 const value = (id) => document.getElementById(id).value;
@@ -222,42 +222,41 @@ async function act(stage) {
 
 function waiting() {
   const names = view.waiting_for;
-  const title = T.waiting.title(names);
+  const title = waitingFor(names);
   if (show(`waiting ${names.join("|")}`, title, [lead(T.waiting.lead), p(h("progress", { "aria-label": T.waiting.working })), lost()], { keep: true })) announce(title);
   return true;
 }
 
 function ready() {
-  let others = view.waiting_for.length ? T.ready.others(view.waiting_for) : T.ready.all;
   const late = view.state !== "draft" && Date.parse(view.closes) - Date.now() < ASKED_AGAIN;
-  if (late) others = T.ready.shown(view.not_shown_again, view);
-  const closes = view.closes ? [p(T.ready.closes(spoken(view.closes)))] : [];
+  const rest = late ? shownAgain(view.not_shown_again, view) : others(view.waiting_for);
+  const closes = view.closes ? [p(T.ready.closes({ when: spoken(view.closes) }))] : [];
   const again = quiet(T.ready.proveAgain, () => run(() => {
     opened = null;
     proving = "choose";
     return prove();
   }));
-  const changed = show(`ready ${others}`, T.ready.title, [lead(T.ready.lead), p(others), late ? [] : p(T.ready.again), ...closes, h("div", { class: "buttons" }, again), lost()], { keep: true });
+  const changed = show(`ready ${rest}`, T.ready.title, [lead(T.ready.lead), p(rest), late ? [] : p(T.ready.again), ...closes, h("div", { class: "buttons" }, again), lost()], { keep: true });
   if (changed) announce(T.ready.title);
   return view.state === "draft";
 }
 
 function lost() {
-  const more = view.state === "draft" ? [p(T.lost.before)] : [p(T.lost.few(view.threshold))];
+  const more = view.state === "draft" ? [p(T.lost.before)] : [p(tooFew(view.threshold))];
   const made = view.state !== "draft" || ["possession", "ready"].includes(view.stage);
   const report = made && !view.mine_lost ? [h("div", { class: "buttons" }, quiet(T.lost.report, () => run(askLost)))] : [];
-  return h("details", {}, h("summary", {}, T.lost.title), p(T.lost.may(view)), countedLost(), ...more, report);
+  return h("details", {}, h("summary", {}, T.lost.title), p(mayLose(view)), countedLost(), ...more, report);
 }
 
 /** How many keys are left, once one is lost. */
-const countedLost = () => (view.lost.length ? p(h("strong", {}, T.lost.counted(view))) : []);
+const countedLost = () => (view.lost.length ? p(h("strong", {}, countLost(view))) : []);
 
 function askLost() {
   const yes = async () => {
     await service.send("lost", "");
     return next();
   };
-  show("ask lost", T.lost.ask, [lead(T.lost.askLead), p(T.lost.askMore), h("div", { class: "buttons" }, button(T.lost.yes, () => run(yes)), quiet(T.lost.no, () => run(next)))]);
+  show("ask-lost", T.lost.ask, [lead(T.lost.askLead), p(T.lost.askMore), h("div", { class: "buttons" }, button(T.lost.yes, () => run(yes)), quiet(T.lost.no, () => run(next)))]);
 }
 
 /** A key that was reported lost may be found again: proving it takes the report back. */
@@ -278,7 +277,7 @@ function make(error = null, wrongField = null, typed = {}) {
   const at = (id) => (wrongField === id ? error : null);
   show("make", T.make.title, [
     lead(T.make.lead),
-    p(T.make.share(view)),
+    p(share(view)),
     form(
       chosen,
       field("passphrase", T.make.passphrase, { type: "password", hint: T.make.hint, error: at("passphrase"), autocomplete: "new-password", value: typed.passphrase ?? "" }),
@@ -307,7 +306,7 @@ function saveFirst({ name, file }, error = null) {
   const save = () => {
     download(name, file);
     saved = true;
-    told.textContent = T.first.saved(name);
+    told.textContent = T.first.saved({ name });
   };
   show("first", single ? T.first.single : T.first.title, [
     lead(single ? T.first.singleLead : T.first.lead),
@@ -342,7 +341,7 @@ function unlock(error = null, wrongField = null, { name = "unlock", title = T.un
 
 function keyFields(at) {
   return [
-    field("file", T.unlock.file, { type: "file", hint: picked ? T.unlock.picked(picked.name) : T.unlock.lead, error: at("file") }),
+    field("file", T.unlock.file, { type: "file", hint: picked ? T.unlock.picked({ name: picked.name }) : T.unlock.lead, error: at("file") }),
     h("details", {}, h("summary", {}, T.unlock.sheet), field("sheet", T.unlock.sheetLabel, { type: "area", hint: T.unlock.sheetHint })),
     field("passphrase", T.unlock.passphrase, { type: "password", error: at("passphrase"), autocomplete: "current-password" }),
     showTyping("passphrase"),
@@ -404,15 +403,15 @@ function prove(error = null, wrongField = null) {
   return unlock(error, wrongField, { name: `prove ${proving}`, title, before, then: rechosen });
 }
 
-const again = () => [lead(view.closes && view.state !== "draft" ? T.prove.againLead(spoken(view.closes)) : T.prove.step2Lead)];
+const again = () => [lead(view.closes && view.state !== "draft" ? T.prove.againLead({ when: spoken(view.closes) }) : T.prove.step2Lead)];
 
 function saving() {
-  const told = h("p", { class: "soft", role: "status" }, savedName ? T.prove.saved(savedName) : "");
+  const told = h("p", { class: "soft", role: "status" }, savedName ? T.prove.saved({ name: savedName }) : "");
   const save = async () => {
     const { name, file } = await worker.ask("file");
     download(name, file);
     savedName = name;
-    told.textContent = T.prove.saved(name);
+    told.textContent = T.prove.saved({ name });
   };
   return [
     h("div", { class: "buttons" }, button(T.prove.save, () => run(save)), quiet(T.prove.print, () => run(sheet))),
@@ -432,9 +431,9 @@ async function rechosen() {
 }
 
 function places(error = null) {
-  const boxes = T.prove.places.map((label, i) => pick(`place-${i}`, label));
+  const boxes = PLACES.map((place, i) => pick(`place-${i}`, T.prove.places[place]));
   show("places", T.prove.step3, [
-    notice("", T.isKey(opened, view.name)),
+    notice("", T.isKey({ ...opened, name: view.name })),
     form(
       async () => {
         if (document.querySelectorAll("fieldset input:checked").length < 2) return places(T.prove.few);
@@ -462,7 +461,7 @@ async function sheet() {
   const back = () => run(() => (proving === "places" ? places() : prove()));
   show("sheet", T.sheet.title, [
     p(T.sheet.lead),
-    h("dl", { class: "facts" }, fact(T.sheet.ballot, `${view.name} (${uuid})`), fact(T.sheet.holder, T.holder(view)), fact(T.sheet.made, spoken(new Date().toISOString())), fact(T.sheet.check, h("span", { class: "code" }, code))),
+    h("dl", { class: "facts" }, fact(T.sheet.ballot, `${view.name} (${uuid})`), fact(T.sheet.holder, holderOf(view)), fact(T.sheet.made, spoken(new Date().toISOString())), fact(T.sheet.check, h("span", { class: "code" }, code))),
     h("div", { class: "buttons" }, button(T.sheet.print, () => window.print()), quiet(T.sheet.back, back)),
     square(text),
     p(T.sheet.use),
@@ -489,14 +488,14 @@ function square(text) {
 
 async function countDay() {
   const steps = await service.tally();
-  if (opened === null) return unlock(null, null, { name: "count unlock", title: T.count.title, before: [lead(T.count.lead)] });
+  if (opened === null) return unlock(null, null, { name: "count-unlock", title: T.count.title, before: [lead(T.count.lead)] });
   if (!opened.finished) {
     await worker.ask("complete", { view });
     opened.finished = true;
   }
   if (steps.opened.includes(owner)) return done(steps);
   if (steps.ranked && !steps.shuffles_ended && steps.shuffled.includes(owner)) {
-    const words = awaited(steps, steps.shuffled);
+    const words = stillAwaited(steps, steps.shuffled);
     if (show(`turn ${words}`, T.count.shuffledTitle, [lead(words), lost()], { keep: true })) announce(`${T.count.shuffledTitle}. ${words}`);
     board = null; // it has changed since
     return true;
@@ -506,14 +505,14 @@ async function countDay() {
 }
 
 /** Who is still to come, by name: one of them may be enough. */
-function awaited({ holders }, there) {
+function stillAwaited({ holders }, there) {
   const names = holders.filter((_, i) => !there.includes(i + 1));
-  return T.count.turn(Math.max(view.threshold - there.length, 1), names);
+  return awaited(Math.max(view.threshold - there.length, 1), names);
 }
 
 function done(steps) {
   const mine = steps.opened.includes(owner);
-  const rest = steps.waiting_for.length ? awaited(steps, steps.opened) : T.count.enough;
+  const rest = steps.waiting_for.length ? stillAwaited(steps, steps.opened) : T.count.enough;
   const title = mine ? T.count.doneTitle : T.count.enough;
   if (show(`done ${rest}`, title, [mine && lead(T.count.done), p(rest), p(T.count.keep)], { keep: true })) announce(`${title}. ${rest}`);
   return true;
@@ -551,11 +550,11 @@ function compare(error = null) {
   if (shuffles) sentence = T.count.shuffleLead;
   else if (board.ranked) sentence = T.count.openRanked;
   show(`compare ${due}`, shuffles ? T.count.shuffle : T.count.open, [
-    notice("", T.isKey(opened, view.name)),
+    notice("", T.isKey({ ...opened, name: view.name })),
     h("h2", {}, T.count.compareTitle),
     p(T.count.compare),
     h("ul", { class: "figures" }, fact(T.count.ballots, String(board.ballots)), fact(T.count.code, h("span", { class: "code", id: "total" }, board.code))),
-    board.minimum < 5 ? notice("warn", T.count.few(Math.max(board.minimum, 1))) : [],
+    board.minimum < 5 ? notice("warn", T.count.few({ count: Math.max(board.minimum, 1) })) : [],
     form(
       submit,
       known ? [] : h("div", { class: error ? "field wrong" : "field" }, error && h("p", { class: "error", id: "same-error" }, error), pick("same", T.count.same, error ? { "aria-describedby": "same-error" } : {})),
@@ -620,5 +619,6 @@ async function begin() {
 window.addEventListener("hashchange", () => {
   if (/^#[^=]{20,}$/.test(location.hash)) location.reload();
 });
+load(dataOf("texts"));
 document.getElementById("by-hand").hidden = true;
 run(begin);

@@ -1,9 +1,9 @@
 // The page "verify in your browser": it starts the workers, shows how far they are, and says what they found.
 
 import { MalformedError } from "../booth/bytes.js";
-import { announce, button, h, lead, notice, p, quiet, soft } from "../booth/page.js";
+import { announce, button, dataOf, h, lead, notice, p, quiet, soft } from "../booth/page.js";
+import { duration, load, texts as T } from "../booth/texts.js";
 import { readNoted } from "./pins.js";
-import { T } from "./texts.js";
 import words from "./words.json" with { type: "json" };
 
 const MOST_HELPERS = 8;
@@ -79,6 +79,8 @@ function show(title, children, { focus = true, working = false } = {}) {
   }
 }
 
+const thousands = (n) => String(n).replace(/\B(?=(?:\d{3})+$)/g, ",");
+const counted = (say, count) => say({ count, number: thousands(count) });
 const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 const mark = (kind, text) => h("span", { class: `tag ${kind}`.trim() }, text);
 
@@ -121,7 +123,7 @@ function begin(request, noted) {
           if (fraction === null) bar.removeAttribute("value");
           else bar.value = fraction;
           const { number, title } = words.steps.find(({ name }) => name === step);
-          line.textContent = `${number}. ${title}${fraction === null ? "" : `: ${T.percent(Math.floor(100 * fraction))}`}${step === "BALLOTS" && ballots > 0 ? `. ${T.ballots(ballots)}` : ""}`;
+          line.textContent = `${number}. ${title}${fraction === null ? "" : `: ${T.percent({ percent: Math.floor(100 * fraction) })}`}${step === "BALLOTS" && ballots > 0 ? `. ${counted(T.ballots, ballots)}` : ""}`;
           if (told !== step) announce(`${number}. ${title}`);
           told = step;
           fillSteps(steps, done, (name) => (name === step ? ["wait", T.mark.working] : ["none", T.mark.waiting]));
@@ -129,7 +131,7 @@ function begin(request, noted) {
         done: (found) => finish((seconds) => showFound(found, request, noted, seconds)),
         failed: (error) => finish(() => showFailed(error, request, noted)),
       });
-      show(T.working, [p(T.atWork(Math.max(1, count))), p(bar), line, h("div", { class: "buttons" }, quiet(T.cancel, () => showCancelled(request, noted))), h("h2", {}, T.steps), steps.list], { working: true });
+      show(T.working, [p(T.atWork({ count: Math.max(1, count) })), p(bar), line, h("div", { class: "buttons" }, quiet(T.cancel, () => showCancelled(request, noted))), h("h2", {}, T.steps), steps.list], { working: true });
       announce(T.working);
     })
     .catch(() => showFailed({ name: "DownloadError" }, request, noted));
@@ -151,7 +153,7 @@ function showFound(found, request, noted, seconds) {
   const { report } = found;
   const draw = { verified: showVerified, refused: showRefused, unfinished: showUnfinished, unusable: showUnusable }[report.outcome];
   draw(found, noted, seconds);
-  if (report.uuid !== null && report.uuid !== uuid) root.querySelector("h1").after(notice("warn", T.otherBallot(report.name)));
+  if (report.uuid !== null && report.uuid !== uuid) root.querySelector("h1").after(notice("warn", T.otherBallot({ name: report.name })));
   if (report.outcome !== "unusable") root.append(againButton(request, noted));
   announce(`${document.querySelector("#verify h1").textContent}. ${sentence(report.sentence)}`);
 }
@@ -169,8 +171,8 @@ function notedLines({ places }, { codes, pins }) {
   const isHere = ({ hash }) => at.has(hash);
   const missing = codes.filter((one) => !isHere(one));
   return {
-    missing: missing.map(({ code }) => h("div", { class: "notice bad" }, h("p", {}, h("strong", {}, T.notFound(code))), p(T.notFoundWhy))),
-    here: [codes.filter(isHere).map(({ code, hash }) => notice("", T.found(code, at.get(hash)))), pins.length > 0 ? notice("", T.pinned(pins.length)) : []],
+    missing: missing.map(({ code }) => h("div", { class: "notice bad" }, h("p", {}, h("strong", {}, T.notFound({ code }))), p(T.notFoundWhy))),
+    here: [codes.filter(isHere).map(({ code, hash }) => notice("", T.found({ code, height: at.get(hash) }))), pins.length > 0 ? notice("", T.pinned({ count: pins.length })) : []],
   };
 }
 
@@ -188,10 +190,10 @@ function questionPart(question, number, { verdict, recounted }) {
         h("tbody", {}, rows.map(([answer, votes]) => h("tr", {}, h("th", { scope: "row" }, answer), h("td", { class: "number" }, String(votes))))))),
     );
   } else {
-    parts.push(p(T.rankings(question.rankings, question.invalid)));
+    parts.push(p(T.papers({ rankings: counted(T.rankings, question.rankings), invalid: counted(T.invalid, question.invalid) })));
   }
   if (recounted === null) parts.push(soft(T.noRule));
-  else parts.push(soft(T.recounted(recounted)));
+  else parts.push(soft(T.recounted({ title: recounted })));
   return parts;
 }
 
@@ -216,7 +218,7 @@ function showVerified(found, noted, seconds) {
     p(found.results ? T.sameResults : T.noResults),
     checks(report, () => ["none", T.mark.none]),
     notesPart(report),
-    soft(T.took(seconds)),
+    soft(T.took({ time: duration(Math.max(1, seconds)) })),
   ]);
 }
 
@@ -230,7 +232,7 @@ function showUnfinished(found, noted, seconds) {
     about(report),
     checks(report, () => ["none", T.mark.none]),
     notesPart(report),
-    soft(T.took(seconds)),
+    soft(T.took({ time: duration(Math.max(1, seconds)) })),
   ]);
 }
 
@@ -240,7 +242,7 @@ function showRefused(found, noted) {
   const at = words.steps.find(({ number }) => number === step)?.name;
   show(T.refused, [
     h("div", { class: "notice bad" }, h("p", { class: "lead" }, h("strong", {}, sentence(report.sentence)))),
-    facts([[T.rule, [h("span", { class: "code" }, rule), `: ${statement}`]], [T.where, height === null ? null : T.event(height)], [T.fault, blame ?? T.nobody]]),
+    facts([[T.rule, [h("span", { class: "code" }, rule), `: ${statement}`]], [T.where, height === null ? null : T.event({ height })], [T.fault, blame ?? T.nobody]]),
     p(T.tell),
     about(report),
     checks(report, (name) => (name === at ? ["bad", T.mark.failed] : ["none", T.mark.unreached])),
@@ -249,7 +251,7 @@ function showRefused(found, noted) {
 }
 
 function showUnusable({ report }) {
-  show(T.unusable, [notice("warn", T.notUsable(report.sentence))]);
+  show(T.unusable, [notice("warn", T.notUsable({ reason: sentence(report.sentence) }))]);
 }
 
 // --- a person's own file, and what they noted
@@ -326,6 +328,7 @@ addEventListener("drop", (event) => {
   if (!form.hidden && event.dataTransfer.files.length > 0) submit(event.dataTransfer.files);
 });
 
+load(dataOf("texts"));
 document.getElementById("not-running").remove();
 const nothingNoted = { pins: [], codes: [], origin: null };
 const startButton = button(T.start, () => begin({ addresses: published }, nothingNoted), { id: "start" });
