@@ -28,6 +28,7 @@ from ballot.errors import (
     VerificationError,
     VotingClosedError,
 )
+from ballot.language import Text, phrase, phrases
 from ballot.models import BoardEvent, BoardHead, BoardObject, Cast, Companion, Election, ElectionState, Electorate, RollEntry, table
 from ballot.protocol import archive, messages
 from ballot.protocol.ballots import check_ballot, tracker
@@ -88,11 +89,9 @@ def load_setup(database: Database, election_uuid: str) -> Setup:
 
 
 def _payload(session: Session, election_uuid: str, height: int) -> str:
-    payload = session.exec(
-        select(BoardEvent.payload).where(BoardEvent.election_uuid == election_uuid, BoardEvent.height == height)
-    ).first()
+    payload = session.exec(select(BoardEvent.payload).where(BoardEvent.election_uuid == election_uuid, BoardEvent.height == height)).first()
     if payload is None:
-        raise NotFoundError("There is no such election, or it is still being prepared.")
+        raise NotFoundError(phrase("There is no such election, or it is still being prepared."))
     return payload
 
 
@@ -137,7 +136,7 @@ def cast(
     """
     claim = read_voting_token(keys, token, now)
     if len(ballot_bytes) > MAX_BALLOT_BYTES:
-        raise MalformedError("A ballot is never this large.")
+        raise MalformedError(phrase("A ballot is never this large."))
     setup = load_setup(database, election_uuid)
     mine = tracker(ballot_bytes)
 
@@ -151,21 +150,22 @@ def cast(
     try:
         ballot = Ballot.parse(ballot_bytes)
         failpoints.reach("parsed")
-        check_ballot(setup.election, ballot, None)  # that the credential is this member's, so in the list, is checked below
+        with database.in_line("proofs"):  # threads that take turns at each of a hundred short calls cost more than they gain
+            check_ballot(setup.election, ballot, None)  # that the credential is this member's, so in the list, is checked below
     except (MalformedError, VerificationError):
         database.strikes.note(claim.handle, now)
         raise
     failpoints.reach("verified")
     beside = None if also is None else also(found.accepted(setup, mine, now))
 
-    # Everybody who casts in this election waits for this transaction: what can be done before it, was.
-    with database.write_connection() as connection:
+    # Everybody who casts in this election waits for this transaction: what can be done before it, was. Who waits here has none yet.
+    with database.in_line(election_uuid), database.write_connection() as connection:
         head = connection.execute(_LOCK_HEAD, {"uuid": election_uuid}).one()
         found = _look(connection, _LOOK_FOR_GOOD, keys, setup, claim, mine, now, credential=str(ballot.credential), height=head.height)
         if found.receipt is not None:
             return found.receipt
         if found.row.last is None or sha256_hex(found.row.last) != head.hash:  # nothing is appended to what is damaged
-            sentence = "The end of the ballot box is damaged, so your vote was not recorded. Please tell the returning officer."
+            sentence = phrase("The end of the ballot box is damaged, so your vote was not recorded. Please tell the returning officer.")
             raise BoardDamagedError(sentence, height=head.height)
         event = Event(head.height + 1, "Ballot", head.hash, sha256_hex(ballot_bytes))
         _append_ballot(connection, election_uuid, head, event, ballot_bytes, str(ballot.credential), found.ballots, now)
@@ -186,9 +186,7 @@ class _Found:
 
     def accepted(self, setup: Setup, mine: str, now: datetime) -> Accepted:
         row = self.row
-        return Accepted(
-            row.meeting_id, setup.election.uuid, row.election_name, row.name, row.email, mine, now, row.closes_at, row.practice
-        )
+        return Accepted(row.meeting_id, setup.election.uuid, row.election_name, row.name, row.email, mine, now, row.closes_at, row.practice)
 
 
 # One question to the database, for the member's line on the roll, the right to vote, the election, and the ballots there are.
@@ -235,7 +233,7 @@ def _look(
     if row is None or row.reason or not holds(claim, row.meeting_id, row.generation, withdrawn=row.withdrawn):
         raise not_valid()
     if row.credential is None or row.state is None:
-        raise NotInElectorateError("This election is not one of yours.")
+        raise NotInElectorateError(phrase("This election is not one of yours."))
     ballots = [] if row.ballot_hash is None else rows
     for ballot in ballots:
         if ballot.ballot_hash == mine:
@@ -243,29 +241,32 @@ def _look(
     if ballots and not setup.replace:
         last = ballots[-1]
         receipt = _receipt(keys, uuid, last.ballot_hash, last.height, last.head, last.cast_at)
-        raise AlreadyVotedError("You have already voted. Your ballot is in the box.", receipt)
+        raise AlreadyVotedError(phrase("You have already voted. Your ballot is in the box."), receipt)
     _check_open(row.state, row.opens_at, min(row.closes_at, row.closed_at or row.closes_at), now)
     if credential is not None and credential != row.credential:
-        raise NotInElectorateError("This ballot was signed with another member's code.")
+        raise NotInElectorateError(phrase("This ballot was signed with another member's code."))
     return _Found(None, row, len(ballots))
 
 
 def _check_open(state: ElectionState, opens_at: datetime, closes_at: datetime, now: datetime) -> None:
     if state in {ElectionState.DRAFT, ElectionState.LOCKED} or (state is ElectionState.OPEN and now < opens_at):
-        raise NotOpenError(f"Voting opens {spoken(opens_at)}. Your link will work then.")
+        raise NotOpenError(phrase("Voting opens {when}. Your link will work then.", when=spoken(opens_at)))
     if state is ElectionState.VOID:
-        raise VotingClosedError("This election was declared void. Your ballot was not recorded.")
+        raise VotingClosedError(phrase("This election was declared void. Your ballot was not recorded."))
     if state is not ElectionState.OPEN or now >= closes_at:
-        raise VotingClosedError(f"Voting closed {spoken(closes_at)}, {_late(now - closes_at)}before your vote arrived. It was not counted.")
+        raise VotingClosedError(_too_late(closes_at, now - closes_at))
 
 
-def _late(by: timedelta) -> str:
-    """`40 seconds `, `3 minutes `: how much too late, where that is less than two hours."""
-    seconds = int(by.total_seconds())
+def _too_late(closes_at: datetime, by: timedelta) -> Text:
+    """How much too late, where that is less than two hours."""
+    when, seconds = spoken(closes_at), int(by.total_seconds())
     if not 0 < seconds < 7200:
-        return ""
-    number, unit = (seconds, "second") if seconds < 120 else (seconds // 60, "minute")
-    return f"{number} {unit}{'' if number == 1 else 's'} "
+        return phrase("Voting closed {when}, before your vote arrived. It was not counted.", when=when)
+    if seconds < 120:
+        late = phrases("{count} second", "{count} seconds", seconds)
+    else:
+        late = phrases("{count} minute", "{count} minutes", seconds // 60)
+    return phrase("Voting closed {when}, {late} before your vote arrived. It was not counted.", when=when, late=late)
 
 
 def _receipt(keys: Keys, election_uuid: str, ballot: str, height: int, head: str, time: datetime) -> Receipt:
@@ -340,7 +341,7 @@ def lock_head(session: Session, election_uuid: str) -> BoardHead:
         select(BoardHead).where(BoardHead.election_uuid == election_uuid).with_for_update().execution_options(populate_existing=True)
     ).first()
     if head is None:
-        raise NotFoundError("There is no such election, or it is still being prepared.")
+        raise NotFoundError(phrase("There is no such election, or it is still being prepared."))
     return head
 
 
@@ -448,7 +449,7 @@ def head_of(session: Session, election_uuid: str) -> BoardHead:
     """Height and hash of the last event, and the archive's size in bytes. Raises: NotFoundError: none, or still a draft."""
     head = session.get(BoardHead, election_uuid)
     if head is None:
-        raise NotFoundError("There is no such election, or it is still being prepared.")
+        raise NotFoundError(phrase("There is no such election, or it is still being prepared."))
     return head
 
 
@@ -467,7 +468,7 @@ def object_bytes(session: Session, election_uuid: str, object_hash: str) -> byte
             select(BoardEvent.content).where(BoardEvent.election_uuid == election_uuid, BoardEvent.hash == object_hash)
         ).first()
     if found is None:
-        raise NotFoundError("There is no such object on this election's board.")
+        raise NotFoundError(phrase("There is no such object on this election's board."))
     return found
 
 
@@ -475,7 +476,9 @@ def checked_object(session: Session, election_uuid: str, object_hash: str) -> by
     """As `object_bytes`, after comparing it with its hash. Raises: NotFoundError, BoardDamagedError."""
     content = object_bytes(session, election_uuid, object_hash)
     if sha256_hex(content) != object_hash:
-        raise BoardDamagedError(f"The object {object_hash[:16]}… was changed in the database.", height=0, object_hash=object_hash)
+        raise BoardDamagedError(
+            phrase("The object {hash}… was changed in the database.", hash=object_hash[:16]), height=0, object_hash=object_hash
+        )
     return content
 
 
@@ -483,7 +486,7 @@ def event_at(session: Session, election_uuid: str, height: int) -> Event:
     """The event at a height. Raises: NotFoundError."""
     row = session.get(BoardEvent, (election_uuid, height))
     if row is None:
-        raise NotFoundError("The board has no event at this height.")
+        raise NotFoundError(phrase("The board has no event at this height."))
     return Event.parse(row.content)
 
 
@@ -564,7 +567,7 @@ def checked_events(database: Database, election_uuid: str, first: int = 0) -> It
             parent = event.hash
             yield event, objects
     if parent != expected:
-        raise BoardDamagedError(f"The event at height {last} is not the head of the chain.", height=last)
+        raise BoardDamagedError(phrase("The event at height {height} is not the head of the chain.", height=last), height=last)
 
 
 def _rows_with_casts(
@@ -585,11 +588,13 @@ def _compare(
     by_height = {row.height: row for row in events}
     for height in range(first, end):
         if height not in by_height:
-            raise BoardDamagedError(f"The event at height {height} is missing from the database.", height=height)
+            raise BoardDamagedError(phrase("The event at height {height} is missing from the database.", height=height), height=height)
         event = _checked_event(by_height[height], parent)
         objects = _checked_objects(event, data.get(height, []))
         if casts.get(height) != (tracker_of_hash(str(event.payload)) if event.type == "Ballot" else None):
-            raise BoardDamagedError(f"The record of the ballot at height {height} is not what the chain says.", height=height)
+            raise BoardDamagedError(
+                phrase("The record of the ballot at height {height} is not what the chain says.", height=height), height=height
+            )
         parent = event.hash
         yield event, objects
 
@@ -598,9 +603,11 @@ def _checked_event(row: Any, parent: str | None) -> Event:
     try:
         event = Event.parse(row.content)
     except MalformedError as error:
-        raise BoardDamagedError(f"The event at height {row.height} was changed in the database.", height=row.height) from error
+        raise BoardDamagedError(
+            phrase("The event at height {height} was changed in the database.", height=row.height), height=row.height
+        ) from error
     if (event.height, event.type, event.payload, event.hash) != (row.height, row.type, row.payload, row.hash) or event.parent != parent:
-        raise BoardDamagedError(f"The event at height {row.height} was changed in the database.", height=row.height)
+        raise BoardDamagedError(phrase("The event at height {height} was changed in the database.", height=row.height), height=row.height)
     return event
 
 
@@ -609,12 +616,19 @@ def _checked_objects(event: Event, rows: Sequence[Any]) -> list[bytes]:
         if sha256_hex(row.content) != row.hash:
             what = "ballot" if event.type == "Ballot" else "object"
             raise BoardDamagedError(
-                f"The {what} {row.hash[:16]}… stored at height {event.height} was changed: it no longer has the hash in the chain.",
+                phrase(
+                    "The {what} {hash}… stored at height {height} was changed: it no longer has the hash in the chain.",
+                    what=what,
+                    hash=row.hash[:16],
+                    height=event.height,
+                ),
                 height=event.height,
                 object_hash=row.hash,
             )
     if (rows[-1].hash if rows else None) != event.payload or (event.type == "Ballot" and len(rows) != 1):
-        raise BoardDamagedError(f"The payload of the event at height {event.height} was changed or taken away.", height=event.height)
+        raise BoardDamagedError(
+            phrase("The payload of the event at height {height} was changed or taken away.", height=event.height), height=event.height
+        )
     return [row.content for row in rows]
 
 
@@ -636,13 +650,17 @@ def check_tail(session: Session, election_uuid: str, first: int) -> None:
     for event, _ in _compare(*_rows_with_casts(connection, election_uuid, first, head.height + 1), first, head.height + 1, parent):
         parent = event.hash
     if parent != head.hash:
-        raise BoardDamagedError(f"The event at height {head.height} is not the head of the chain.", height=head.height)
+        raise BoardDamagedError(
+            phrase("The event at height {height} is not the head of the chain.", height=head.height), height=head.height
+        )
     for rows in (_event, _object, _cast):
         beyond = connection.execute(
             select_columns(func.min(rows.c.height)).where(rows.c.election_uuid == election_uuid, rows.c.height > head.height)
         ).scalar()
         if beyond is not None:
-            raise BoardDamagedError(f"The database has a row at height {beyond}, beyond the head of the chain.", height=beyond)
+            raise BoardDamagedError(
+                phrase("The database has a row at height {height}, beyond the head of the chain.", height=beyond), height=beyond
+            )
 
 
 @dataclass(frozen=True)
@@ -685,9 +703,7 @@ def find_ballot(session: Session, election_uuid: str, code: str) -> BoardLine | 
     if row is None:
         return None
     later = session.exec(
-        select(func.count()).where(
-            Cast.election_uuid == election_uuid, Cast.credential == row.credential, col(Cast.ordinal) > row.ordinal
-        )
+        select(func.count()).where(Cast.election_uuid == election_uuid, Cast.credential == row.credential, col(Cast.ordinal) > row.ordinal)
     ).one()
     return BoardLine(row.height, row.ballot_hash, later == 0)
 
@@ -724,9 +740,7 @@ def origin(config: Config, election_uuid: str) -> str:
 def checkpoint(session: Session, config: Config, keys: Keys, election_uuid: str) -> str:
     """The head of the board now, as a signed note. Raises: NotFoundError."""
     head = head_of(session, election_uuid)
-    return sign_checkpoint(
-        keys.receipt.sign, keys.receipt_public_bytes, Checkpoint(origin(config, election_uuid), head.height, head.hash)
-    )
+    return sign_checkpoint(keys.receipt.sign, keys.receipt_public_bytes, Checkpoint(origin(config, election_uuid), head.height, head.hash))
 
 
 def checkpoint_key(config: Config, keys: Keys, election_uuid: str) -> str:

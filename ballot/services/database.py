@@ -12,7 +12,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
@@ -26,12 +26,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel import Session
 
 from ballot.errors import ConfigurationError, UnavailableError
+from ballot.language import phrase
 from ballot.services.strikes import Strikes
 
 BUSY_SECONDS = 30
 _IDLE_SECONDS = 1.0
 _WRITE = "ballot_write"
-_NOT_RECORDED = "The ballot box did not answer, so nothing was recorded. Please try again in a moment."
+_NOT_RECORDED = phrase("The ballot box did not answer, so nothing was recorded. Please try again in a moment.")
 
 
 class Database:
@@ -50,7 +51,7 @@ class Database:
             self.engine = create_engine(address, pool_size=10, connect_args={"connect_timeout": 10})
             event.listen(self.engine, "checkin", _note_time)
             event.listen(self.engine, "checkout", _ping_after_a_pause)
-        self._writers = threading.Lock()
+        self._lines: dict[str, threading.Lock] = {}
         self._writing = self.engine.execution_options(**{_WRITE: True})
 
     @contextmanager
@@ -78,17 +79,22 @@ class Database:
             yield connection
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """SQLite has one writer at a time and lets others poll for it; the threads of one process stand in line here instead."""
-        if not self.is_sqlite:
-            yield
-            return
-        if not self._writers.acquire(timeout=BUSY_SECONDS):
+    def in_line(self, name: str) -> Iterator[None]:
+        """The threads of this process one after the other, at what is done faster that way than by all at once.
+
+        Raises: UnavailableError: the turn did not come.
+        """
+        line = self._lines.setdefault(name, threading.Lock())
+        if not line.acquire(timeout=BUSY_SECONDS):
             raise UnavailableError(_NOT_RECORDED)
         try:
             yield
         finally:
-            self._writers.release()
+            line.release()
+
+    def _turn(self) -> AbstractContextManager[None]:
+        """SQLite has one writer at a time and lets others poll for it; the threads of one process stand in line here instead."""
+        return self.in_line("writers") if self.is_sqlite else nullcontext()
 
     def migrate(self, to: str = "head") -> None:
         """Bring the tables to this version's shape (or an earlier one's, for a backup). Several hosts may call this at once.

@@ -156,7 +156,17 @@ class Voter:
 
     def focus_is_seen(self) -> None:
         """WCAG 2.2, 2.4.7 and 2.4.11: an outline around what has the focus, and nothing over it, once the page stands still."""
-        self._wait(lambda: self.driver.execute_script(FOCUS_SEEN) == "seen", "a focus that can be seen")
+        found = ""
+
+        def look() -> bool:
+            nonlocal found
+            found = self.driver.execute_script(FOCUS_SEEN)
+            return found == "seen"
+
+        try:
+            self._wait(look, "a focus that can be seen")
+        except AssertionError as error:
+            raise AssertionError(f"{found}; {error}") from error
 
     def offline(self, gone: bool) -> None:
         """Take the network away, or give it back."""

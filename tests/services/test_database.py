@@ -231,3 +231,22 @@ def test_a_connection_that_ended_between_two_uses_is_told_once(postgresql_url: s
     with database.read_connection() as connection:
         assert 1 == connection.execute(text("SELECT 1")).scalar_one()
     database.dispose()
+
+
+def test_threads_in_line_come_one_after_the_other_and_who_waits_too_long_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    database = Database("sqlite://")
+    inside: list[int] = []
+
+    def enter(number: int) -> None:
+        with database.in_line("here"):
+            inside.append(number)
+            assert [number] == inside
+            inside.remove(number)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(enter, range(200)))
+    monkeypatch.setattr(database_module, "BUSY_SECONDS", 0)
+    with ThreadPoolExecutor(1) as pool, database.in_line("here"), database.in_line("elsewhere"):
+        refused = pool.submit(enter, 0).exception()
+    assert isinstance(refused, UnavailableError)
+    enter(1)
