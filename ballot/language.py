@@ -121,11 +121,15 @@ def joined(parts: Sequence[str], separator: str = " ") -> Text:
     return phrase(separator.join(f"{{{name}}}" for name in values), **values)
 
 
-def listing(parts: Sequence[str]) -> Text:
+AND: Final = N_("{items} and {last}")
+OR: Final = N_("{items} or {last}")
+
+
+def listing(parts: Sequence[str], words: str = AND) -> Text:
     """“a, b and c”."""
     if len(parts) < 2:
         return joined(parts)
-    return phrase("{items} and {last}", items=joined(parts[:-1], ", "), last=parts[-1])
+    return phrase(words, items=joined(parts[:-1], ", "), last=parts[-1])
 
 
 def in_language(value: object, language: str) -> object:

@@ -7,24 +7,25 @@ board know credentials, `RollEntry` and the outbox know members. Deleting an ele
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Column, DateTime, Dialect, ForeignKey, Index, LargeBinary, String, Table, UniqueConstraint
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
 
+from ballot.language import N_, TextEnum
 
-class ElectionState(StrEnum):
+
+class ElectionState(TextEnum):
     """Where an election stands. The moves between them are functions of `ballot.services.lifecycle`."""
 
-    DRAFT = "draft"
-    LOCKED = "locked"
-    OPEN = "open"
-    CLOSED = "closed"
-    TALLYING = "tallying"
-    PUBLISHED = "published"
-    VOID = "void"
+    DRAFT = N_("draft")
+    LOCKED = N_("locked")
+    OPEN = N_("open")
+    CLOSED = N_("closed")
+    TALLYING = N_("tallying")
+    PUBLISHED = N_("published")
+    VOID = N_("void")
 
 
 class UtcDateTime(TypeDecorator[datetime]):

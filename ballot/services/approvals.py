@@ -13,6 +13,7 @@ from typing import Final
 from sqlmodel import Session, col, select
 
 from ballot.errors import ApprovalNeededError, NotAllowedError, NotFoundError, PreconditionError
+from ballot.language import phrase
 from ballot.models import Approval, Meeting
 from ballot.services.identifiers import new_id
 from ballot.services.journal import Act, Actor, append
@@ -59,7 +60,7 @@ def ask(session: Session, meeting_id: str, need: Need, subject: str, reason: str
     """The act waits for a second person. Raises: NotAllowedError: no right to the act itself; NotFoundError: no such meeting."""
     require(actor, _RIGHT[need])
     if session.get(Meeting, meeting_id) is None:
-        raise NotFoundError("There is no such meeting.")
+        raise NotFoundError(phrase("There is no such meeting."))
     approval = Approval(
         id=new_id(),
         meeting_id=meeting_id,
@@ -85,12 +86,12 @@ def give(session: Session, approval_id: str, actor: Actor, now: datetime) -> App
     """
     approval = session.get(Approval, approval_id, with_for_update=True)
     if approval is None or approval.expires_at <= now:
-        raise NotFoundError("There is nothing to agree to any more; ask for it again.")
+        raise NotFoundError(phrase("There is nothing to agree to any more; ask for it again."))
     require(actor, _RIGHT[Need(approval.act)])
     if approval.asked_by == actor.id:
-        raise NotAllowedError("A second person has to agree: you asked for this yourself.")
+        raise NotAllowedError(phrase("A second person has to agree: you asked for this yourself."))
     if approval.given_at is not None:
-        raise PreconditionError("Somebody agreed to this already.")
+        raise PreconditionError(phrase("Somebody agreed to this already."))
     approval.given_by, approval.given_at = actor.id, now
     session.add(approval)
     need = Need(approval.act)
@@ -154,7 +155,7 @@ def find(
         or approval.expires_at <= now
         or actor.id not in {approval.asked_by, approval.given_by}
     ):
-        raise ApprovalNeededError("A second person has to agree to this first.")
+        raise ApprovalNeededError(phrase("A second person has to agree to this first."))
     return approval
 
 

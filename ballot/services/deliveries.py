@@ -10,6 +10,7 @@ from typing import Final
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
+from ballot.language import phrase
 from ballot.models import Mailing, MailSender, Outbox, RollEntry
 from ballot.services import mail
 from ballot.services.mail import Mailer, State
@@ -86,7 +87,7 @@ def reasons(found: Iterable[Problem]) -> dict[str, int]:
     """How many did not arrive for each reason, without anybody's name: most first."""
     totals: dict[str, int] = {}
     for problem in found:
-        words = "not known whether it arrived" if problem.letter.state == State.UNKNOWN else str(problem.fault)
+        words = phrase("not known whether it arrived") if problem.letter.state == State.UNKNOWN else str(problem.fault)
         totals[words] = totals.get(words, 0) + 1
     return dict(sorted(totals.items(), key=lambda item: (-item[1], item[0])))
 

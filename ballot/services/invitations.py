@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from sqlmodel import Session, col, select
 
 from ballot.config import Config
+from ballot.language import phrase
 from ballot.models import Approval, Election, ElectionState, Electorate, Meeting, Officer, Outbox, RollEntry, Trustee
 from ballot.services import approvals, board, lifecycle, mail, registrar, tokens
 from ballot.services.database import Database
@@ -23,7 +24,7 @@ from ballot.services.rights import RIGHTS
 from ballot.services.trustees import ASKED_AGAIN, is_asked_again
 
 _AGAIN: Final = "again"
-_SHOW_AGAIN: Final = (
+_SHOW_AGAIN: Final = phrase(
     "Voting closes in less than 3 days. Please open your link, choose your key file and show that your key still opens, "
     "so that there is time to help if it does not."
 )
@@ -138,7 +139,7 @@ def ask_second_person(session: Session, config: Config, mailer: Mailer, approval
             officer=officer.id,
             name=officer.name,
             address=officer.email,
-            asked_by=asked_by.name if asked_by else "Another officer",
+            asked_by=asked_by.name if asked_by else phrase("Another officer"),
             act=act,
             about=about,
             meeting=meeting.name,

@@ -25,6 +25,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from ballot.config import Config
 from ballot.errors import BallotError, PreconditionError, RefusedError, UnavailableError
+from ballot.language import phrase
 from ballot.models import Cast, Election, ElectionState, Job, Submission
 from ballot.services import invitations, lifecycle, registrar, tally, trustees
 from ballot.services.clock import Clock
@@ -41,7 +42,7 @@ _LOOK: Final = 0.5  # seconds between two looks at it
 _BEAT: Final = 1.0  # seconds between two signs of life
 MOST_RUNS: Final = 10  # times that one piece of work is taken on, before it is held to be what kills its worker
 _WORKER: Final = "worker"
-_TASK: Final = "Voting has closed. Please choose your key file and help to open the ballot box; the page tells you each step."
+_TASK: Final = phrase("Voting has closed. Please choose your key file and help to open the ballot box; the page tells you each step.")
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +117,7 @@ def ask(session: Session, election_uuid: str, kind: Kind, actor: Actor, approval
         with session.begin_nested():
             session.add(job)
     except IntegrityError as error:
-        raise PreconditionError("This site is at work on this ballot already. Look at its page in a moment.") from error
+        raise PreconditionError(phrase("This site is at work on this ballot already. Look at its page in a moment.")) from error
     return job
 
 
@@ -152,7 +153,7 @@ def _keep(election_uuid: str, kind: Kind, owner: int, data: bytes, companion: by
         lifecycle.in_state(session, election_uuid, _FROM[kind])
         known = session.exec(select(Job).where(Job.active == active)).first()
         if known is not None and session.get_one(Submission, known.id).digest != digest:
-            raise PreconditionError("Another message of this key-holder is being checked. Wait for it.")
+            raise PreconditionError(phrase("Another message of this key-holder is being checked. Wait for it."))
         if known is not None:
             return known
         actor = Actor(f"trustee {owner}", "key-holder")
@@ -172,9 +173,7 @@ def _keep(election_uuid: str, kind: Kind, owner: int, data: bytes, companion: by
         return job
 
 
-def _check(
-    election_uuid: str, kind: Kind, owner: int, data: bytes, companion: bytes, tools: Tools, executor: Executor | None
-) -> None:
+def _check(election_uuid: str, kind: Kind, owner: int, data: bytes, companion: bytes, tools: Tools, executor: Executor | None) -> None:
     if kind is Kind.SHUFFLE:
         tally.accept_shuffle(tools.database, election_uuid, owner, data, tools.clock.now(), executor=executor)
     else:
@@ -225,9 +224,7 @@ def _open_to_worker(clock: Clock) -> SelectOfScalar[Job]:
     """What nobody is at: never begun, left by an earlier worker (there is one at a time), or by a request that fell silent."""
     left = or_(col(Job.runner) == _WORKER, col(Job.beat_at) < clock.now() - SILENT)
     return (
-        select(Job)
-        .where(col(Job.active).is_not(None), or_(col(Job.state) == State.WAITING, left))
-        .order_by(col(Job.asked_at), col(Job.id))
+        select(Job).where(col(Job.active).is_not(None), or_(col(Job.state) == State.WAITING, left)).order_by(col(Job.asked_at), col(Job.id))
     )
 
 
@@ -253,7 +250,12 @@ def _take(tools: Tools) -> Job | None:
         while (job := session.exec(_open_to_worker(tools.clock).limit(1).with_for_update()).first()) is not None:
             if job.runs < MOST_RUNS:
                 break
-            _ended(session, job, tools, f"It was begun {job.runs} times, and broken off each time. Ask the host whether memory ran out.")
+            _ended(
+                session,
+                job,
+                tools,
+                phrase("It was begun {runs} times, and broken off each time. Ask the host whether memory ran out.", runs=job.runs),
+            )
             session.flush()
         if job is not None:
             job.state, job.runner, job.beat_at, job.runs = State.WORKING, _WORKER, tools.clock.now(), job.runs + 1
@@ -267,13 +269,13 @@ def _run(job: Job, tools: Tools, executor: Executor | None) -> None:
     except UnavailableError:
         if job.runner == _WORKER:
             raise  # left as it is: the next worker goes on with it
-        _end(job, tools, "The database did not answer. Please try again in a moment.")
+        _end(job, tools, phrase("The database did not answer. Please try again in a moment."))
         raise
     except BallotError as error:
         _end(job, tools, str(error))
         raise
     except Exception as error:
-        _end(job, tools, f"A fault of the program stopped it ({type(error).__name__}). The site's log says more.")
+        _end(job, tools, phrase("A fault of the program stopped it ({name}). The site's log says more.", name=type(error).__name__))
         raise
 
 

@@ -9,64 +9,64 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, ClassVar
 
 from sqlmodel import Session, col, select
 
 from ballot.errors import BoardDamagedError, MalformedError, NotFoundError
+from ballot.language import N_, TextEnum, phrase
 from ballot.models import JournalEntry, JournalHead, Meeting
 from ballot.protocol.messages import HASH, INTEGER, TEXT, UUID, Codec, Message, sha256_hex
 from ballot.services.clock import iso
 
 
-class Act(StrEnum):
+class Act(TextEnum):
     """What can be on the record."""
 
-    MEETING_MADE = "meeting made"
-    ROLL_LOADED = "roll loaded"
-    ROLL_FROZEN = "roll frozen"
-    ELECTION_MADE = "election made"
-    ELECTION_CHANGED = "election changed"
-    TRUSTEES_NAMED = "key-holders named"
-    TRUSTEE_LINK_SENT = "key-holder's link sent"
-    KEY_RECEIVED = "key-holder's message received"
-    POSSESSION_PROVED = "key-holder proved possession"
-    KEY_LOST = "key reported lost"
-    CREDENTIALS_RECEIVED = "public credentials received from the registrar"
-    APPROVAL_ASKED = "second person asked"
-    APPROVAL_GIVEN = "second person agreed"
-    LOCKED = "election locked"
-    PRACTICE_MADE = "practice made"
-    PRACTICE_SKIPPED = "opened without a finished practice"
-    LINKS_SENT = "links sent"
-    REMINDER_SENT = "reminder sent"
-    RESULT_MAILED = "result mailed to members"
-    MAILING_PAUSED = "a mailing paused"
-    MAILING_RESUMED = "a mailing gone on with"
-    OPENED = "voting opened"
-    LINK_REISSUED = "a link reissued"
-    LINK_WITHDRAWN = "a link withdrawn"
-    CARD_MADE = "a paper card made"
-    CARD_PRINTED = "half of a paper card printed"
-    ADDRESS_CORRECTED = "an address corrected"
-    POSTPONED = "close postponed"
-    CLOSED = "voting closed"
-    DAMAGE_FOUND = "damage found"
-    TALLY_BEGUN = "tally begun"
-    SHUFFLE_ACCEPTED = "shuffle accepted"
-    SHUFFLES_ENDED = "shuffles ended"
-    SHARE_ACCEPTED = "share accepted"
-    LOT_DRAWN = "a lot drawn in public"
-    CANDIDATE_WITHDREW = "a candidate withdrew before the count"
-    SUBMISSION_REFUSED = "key-holder's message refused"
-    RESULT_COMPUTED = "result computed"
-    PUBLISHED = "result published"
-    VOIDED = "election void"
-    TIDY_SET = "date of deletion set"
-    TIDY_POSTPONED = "deletion postponed"
-    TIDIED = "members unlinked from credentials"
-    RESTORED = "restored from a backup"
+    MEETING_MADE = N_("meeting made")
+    ROLL_LOADED = N_("roll loaded")
+    ROLL_FROZEN = N_("roll frozen")
+    ELECTION_MADE = N_("election made")
+    ELECTION_CHANGED = N_("election changed")
+    TRUSTEES_NAMED = N_("key-holders named")
+    TRUSTEE_LINK_SENT = N_("key-holder's link sent")
+    KEY_RECEIVED = N_("key-holder's message received")
+    POSSESSION_PROVED = N_("key-holder proved possession")
+    KEY_LOST = N_("key reported lost")
+    CREDENTIALS_RECEIVED = N_("public credentials received from the registrar")
+    APPROVAL_ASKED = N_("second person asked")
+    APPROVAL_GIVEN = N_("second person agreed")
+    LOCKED = N_("election locked")
+    PRACTICE_MADE = N_("practice made")
+    PRACTICE_SKIPPED = N_("opened without a finished practice")
+    LINKS_SENT = N_("links sent")
+    REMINDER_SENT = N_("reminder sent")
+    RESULT_MAILED = N_("result mailed to members")
+    MAILING_PAUSED = N_("a mailing paused")
+    MAILING_RESUMED = N_("a mailing gone on with")
+    OPENED = N_("voting opened")
+    LINK_REISSUED = N_("a link reissued")
+    LINK_WITHDRAWN = N_("a link withdrawn")
+    CARD_MADE = N_("a paper card made")
+    CARD_PRINTED = N_("half of a paper card printed")
+    ADDRESS_CORRECTED = N_("an address corrected")
+    POSTPONED = N_("close postponed")
+    CLOSED = N_("voting closed")
+    DAMAGE_FOUND = N_("damage found")
+    TALLY_BEGUN = N_("tally begun")
+    SHUFFLE_ACCEPTED = N_("shuffle accepted")
+    SHUFFLES_ENDED = N_("shuffles ended")
+    SHARE_ACCEPTED = N_("share accepted")
+    LOT_DRAWN = N_("a lot drawn in public")
+    CANDIDATE_WITHDREW = N_("a candidate withdrew before the count")
+    SUBMISSION_REFUSED = N_("key-holder's message refused")
+    RESULT_COMPUTED = N_("result computed")
+    PUBLISHED = N_("result published")
+    VOIDED = N_("election void")
+    TIDY_SET = N_("date of deletion set")
+    TIDY_POSTPONED = N_("deletion postponed")
+    TIDIED = N_("members unlinked from credentials")
+    RESTORED = N_("restored from a backup")
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def append(
     head = session.exec(select(JournalHead).where(JournalHead.meeting_id == meeting_id).with_for_update()).first()
     if head is None:
         if session.get(Meeting, meeting_id, with_for_update=True) is None:
-            raise NotFoundError("There is no such meeting.")
+            raise NotFoundError(phrase("There is no such meeting."))
         head = session.exec(select(JournalHead).where(JournalHead.meeting_id == meeting_id).with_for_update()).first()
     height, parent = (0, None) if head is None else (head.height + 1, head.hash)
     entry = Entry(height, iso(now), str(act), actor.id, actor.role, dict(details or {}), parent, second, election)
@@ -160,11 +160,13 @@ def entries(session: Session, meeting_id: str) -> list[Entry]:
         parent = found[-1].hash if found else None
         entry = Entry.parse(row.content)
         if sha256_hex(row.content) != row.hash or entry.height != len(found) or entry.parent != parent:
-            raise BoardDamagedError(f"The journal's entry {len(found)} is not what the chain says.", height=len(found))
+            raise BoardDamagedError(
+                phrase("The journal's entry {number} is not what the chain says.", number=len(found)), height=len(found)
+            )
         found.append(entry)
     head = session.get(JournalHead, meeting_id)
     if ((head.height, head.hash) if head else None) != ((found[-1].height, found[-1].hash) if found else None):
-        raise BoardDamagedError("The journal's last entry is missing.", height=len(found))
+        raise BoardDamagedError(phrase("The journal's last entry is missing."), height=len(found))
     return found
 
 

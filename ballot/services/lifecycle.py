@@ -19,6 +19,7 @@ from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
 from ballot.errors import BallotError, BoardDamagedError, MalformedError, NotFoundError, PreconditionError
+from ballot.language import N_, OR, Text, listing, phrase
 from ballot.models import BoardHead, Election, ElectionState, Electorate, Meeting, Roll, Trustee
 from ballot.protocol import messages
 from ballot.protocol.declarations import MINIMUM_BALLOTS, Declarations, join_description
@@ -79,7 +80,7 @@ def make_meeting(
 ) -> Meeting:
     """A meeting to hang elections on. Raises: NotAllowedError, MalformedError."""
     require(actor, Move.MAKE)
-    named = _line(name, "The meeting's name")
+    named = _line(name, phrase("The meeting's name"))
     meeting = Meeting(id=new_meeting_id(), name=named, split_trust=split_trust, two_people=two_people, created_at=now)
     session.add(meeting)
     session.flush()
@@ -96,9 +97,9 @@ def set_notice(session: Session, meeting_id: str, days: int, actor: Actor) -> No
     require(actor, Move.EDIT)
     meeting = session.get(Meeting, meeting_id, with_for_update=True)
     if meeting is None:
-        raise NotFoundError("There is no such meeting.")
+        raise NotFoundError(phrase("There is no such meeting."))
     if not 0 <= days <= 365:
-        raise PreconditionError("A notice is from 0 to 365 days.")
+        raise PreconditionError(phrase("A notice is from 0 to 365 days."))
     meeting.notice_days = days
     session.add(meeting)
 
@@ -110,7 +111,7 @@ def make_election(session: Session, meeting_id: str, draft: ElectionDraft, actor
     """
     require(actor, Move.MAKE)
     if session.get(Meeting, meeting_id) is None:
-        raise NotFoundError("There is no such meeting.")
+        raise NotFoundError(phrase("There is no such meeting."))
     election = Election(
         uuid=new_election_uuid(), meeting_id=meeting_id, name="", created_at=now, opens_at=draft.opens_at, closes_at=draft.closes_at
     )
@@ -183,16 +184,18 @@ def _fill(election: Election, draft: ElectionDraft, now: datetime) -> None:
     if draft.opens_at.tzinfo is None or draft.closes_at.tzinfo is None:
         raise RuntimeError("an election's times need their zone")
     if not draft.opens_at < draft.closes_at:
-        raise PreconditionError("Voting must close after it opens.")
+        raise PreconditionError(phrase("Voting must close after it opens."))
     if draft.closes_at <= now:
-        raise PreconditionError("The close is in the past.")
+        raise PreconditionError(phrase("The close is in the past."))
     check_questions(draft.questions, draft.rules)
     if not 1 <= draft.minimum_ballots <= 1000 or (draft.minimum_ballots < MINIMUM_BALLOTS and not draft.practice):
-        raise PreconditionError(f"Fewer than {MINIMUM_BALLOTS} ballots are never opened, because each voter could be found out.")
-    election.name = _line(draft.name, "The election's name")
+        raise PreconditionError(
+            phrase("Fewer than {least} ballots are never opened, because each voter could be found out.", least=MINIMUM_BALLOTS)
+        )
+    election.name = _line(draft.name, phrase("The election's name"))
     election.practice, election.replace = draft.practice, draft.replace
     election.opens_at, election.closes_at = draft.opens_at.astimezone(UTC), draft.closes_at.astimezone(UTC)
-    description = _text(draft.description, "The description")
+    description = _text(draft.description, phrase("The description"))
     rules = [dict(rule) for rule in draft.rules]
     _declared(description, draft, "")  # can it be said?
     election.config = {
@@ -222,44 +225,44 @@ def check_questions(questions: Sequence[Question], rules: Sequence[Mapping[str, 
     Raises: MalformedError with a sentence that names the question.
     """
     if not 1 <= len(questions) <= MAX_QUESTIONS:
-        raise MalformedError(f"An election has from 1 to {MAX_QUESTIONS} questions.")
+        raise MalformedError(phrase("An election has from 1 to {most} questions.", most=MAX_QUESTIONS))
     if rules and len(rules) != len(questions):
-        raise MalformedError("Each question needs its counting rule.")
+        raise MalformedError(phrase("Each question needs its counting rule."))
     for number, question in enumerate(questions, start=1):
-        where = f"Question {number}"
+        where = phrase("Question {number}", number=number)
         _text(question.question, where)
         if not question.question.strip():
-            raise MalformedError(f"{where} has no text.")
+            raise MalformedError(phrase("{where} has no text.", where=where))
         answers = [_line(answer, f"{where}: a choice") for answer in question.answers]
         if list(question.answers) != answers:
-            raise MalformedError(f"{where}: a choice begins or ends with a blank.")
+            raise MalformedError(phrase("{where}: a choice begins or ends with a blank.", where=where))
         if len({unicodedata.normalize("NFKC", answer).casefold() for answer in answers}) != len(answers):
-            raise MalformedError(f"{where} has the same choice twice.")
+            raise MalformedError(phrase("{where} has the same choice twice.", where=where))
         if isinstance(question, QuestionH):
             if not 1 <= len(answers) <= MAX_ANSWERS or not 0 <= question.min <= question.max <= len(answers) or question.max < 1:
-                raise MalformedError(f"{where}: its choices, and how many may be chosen, do not fit together.")
+                raise MalformedError(phrase("{where}: its choices, and how many may be chosen, do not fit together.", where=where))
         elif not 1 <= len(answers) <= MAX_CHOICES_RANKED:
-            most = f"at most {MAX_CHOICES_RANKED} choices, because a ranking must fit into one sealed number"
-            raise MalformedError(f"{where} is ranked, and can have {most}.")
+            ranked = N_("{where} is ranked, and can have at most {most} choices, because a ranking must fit into one sealed number.")
+            raise MalformedError(phrase(ranked, where=where, most=MAX_CHOICES_RANKED))
         QUESTION.decode(QUESTION.encode(question))
         if rules:
             try:
                 check_rule(question, rules[number - 1])
             except BallotError as error:
-                raise MalformedError(f"{where}: {error}") from error
+                raise MalformedError(phrase("{where}: {error}", where=where, error=str(error))) from error
 
 
 def _line(text: str, what: str) -> str:
     plain = unicodedata.normalize("NFC", text.strip())
     if not plain or len(plain) > 500 or any(unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} for c in plain):
-        raise MalformedError(f"{what} must be one line of at most 500 characters.")
+        raise MalformedError(phrase("{what} must be one line of at most 500 characters.", what=what))
     return plain
 
 
 def _text(text: str, what: str) -> str:
     plain = unicodedata.normalize("NFC", text.replace("\r\n", "\n").strip())
     if len(plain) > MAX_TEXT or any(unicodedata.category(c) in {"Cc", "Cs"} and c != "\n" for c in plain):
-        raise MalformedError(f"{what} is too long, or has characters that cannot be shown.")
+        raise MalformedError(phrase("{what} is too long, or has characters that cannot be shown.", what=what))
     return plain
 
 
@@ -270,7 +273,7 @@ def election_of(session: Session, election_uuid: str) -> Election:
     """The election. Raises: NotFoundError."""
     election = session.get(Election, election_uuid)
     if election is None:
-        raise NotFoundError("There is no such election.")
+        raise NotFoundError(phrase("There is no such election."))
     return election
 
 
@@ -289,21 +292,21 @@ def meetings(session: Session) -> list[Meeting]:
 def obstacles(session: Session, election_uuid: str, now: datetime) -> list[str]:
     """What stands between a draft and its lock, in sentences; empty when it can be locked."""
     election = election_of(session, election_uuid)
-    found = []
+    found: list[str] = []
     roll_row = session.get(Roll, election.meeting_id)
     if roll_row is None or roll_row.frozen_at is None:
-        found.append("The roll has to be frozen first.")
+        found.append(phrase("The roll has to be frozen first."))
     elif not registrar.electorate_size(session, election):
-        found.append("Nobody on the roll can vote in this election.")
+        found.append(phrase("Nobody on the roll can vote in this election."))
     elif session.get_one(Meeting, election.meeting_id).split_trust:
         entries = registrar.electorate(session, election)
         known = set(session.exec(select(Electorate.handle).where(Electorate.election_uuid == election_uuid)).all())
         if known != {entry.handle for entry in entries}:
-            found.append("The registrar's list of public credentials is not here yet.")
+            found.append(phrase("The registrar's list of public credentials is not here yet."))
     if waiting := trustees.unready(session, election):
         found.append(waiting)
     if election.closes_at <= now:
-        found.append("The close is in the past.")
+        found.append(phrase("The close is in the past."))
     return found
 
 
@@ -311,17 +314,29 @@ def warnings(session: Session, election_uuid: str) -> list[str]:
     """What an officer should think about before the lock, in sentences; nothing here stops it."""
     election = election_of(session, election_uuid)
     voters = registrar.electorate_size(session, election)
-    found = []
+    found: list[str] = []
     for number, question in enumerate(draft_of(election).questions, start=1):
         if isinstance(question, QuestionH):
             continue
         ways = sum(perm(len(question.answers), k) for k in range(len(question.answers) + 1))
         if ways > voters:  # threats 2, "ranking as signature"
-            figures = f"{len(question.answers)} choices can be ranked in {ways:,} ways, and {voters:,} members can vote."
-            meaning = "Rankings are published, so whoever bullies or pays a member could ask for an unusual order and look for it."
-            found.append(f"Question {number}: {figures} {meaning}")
+            words = phrase(
+                "Question {number}: {choices} choices can be ranked in {ways:,} ways, and {voters:,} members can vote. "
+                "Rankings are published, so whoever bullies or pays a member could ask for an unusual order and look for it.",
+                number=number,
+                choices=len(question.answers),
+                ways=ways,
+                voters=voters,
+            )
+            found.append(words)
     if 0 < voters < election.config["minimum_ballots"]:
-        found.append(f"Only {voters} members can vote, and fewer than {election.config['minimum_ballots']} ballots will not be opened.")
+        found.append(
+            phrase(
+                "Only {voters} members can vote, and fewer than {least} ballots will not be opened.",
+                voters=voters,
+                least=election.config["minimum_ballots"],
+            )
+        )
     return found
 
 
@@ -329,9 +344,11 @@ def in_state(session: Session, election_uuid: str, *states: ElectionState) -> El
     """The election, locked against other moves and in one of these states. Raises: NotFoundError, PreconditionError."""
     election = session.get(Election, election_uuid, with_for_update=True, populate_existing=True)
     if election is None:
-        raise NotFoundError("There is no such election.")
+        raise NotFoundError(phrase("There is no such election."))
     if election.state not in states:
-        raise PreconditionError(f"The election is {election.state}; this can only be done while it is {' or '.join(states)}.")
+        allowed = listing([Text(state) for state in states], OR)
+        only = phrase("The election is {state}; this can only be done while it is {allowed}.", state=election.state, allowed=allowed)
+        raise PreconditionError(only)
     return election
 
 
@@ -370,7 +387,7 @@ def lock(
     with database.read() as session:
         election = election_of(session, election_uuid)
         if election.state is not ElectionState.DRAFT:
-            raise PreconditionError(f"The election is {election.state} already.")
+            raise PreconditionError(phrase("The election is {state} already.", state=election.state))
         if found := obstacles(session, election_uuid, now):
             raise PreconditionError(found[0])
         entries = registrar.electorate(session, election)
@@ -379,7 +396,7 @@ def lock(
     credentials: dict[str, str] = {}
     for at in range(0, 0 if split_trust else len(entries), _AT_ONCE):
         credentials |= registrar.derived_credentials(keys, election_uuid, entries[at : at + _AT_ONCE])
-        progress("Working out the members’ public codes", len(credentials), len(entries))
+        progress(phrase("Working out the members’ public codes"), len(credentials), len(entries))
     with database.write() as session:
         election = in_state(session, election_uuid, ElectionState.DRAFT)
         if found := obstacles(session, election_uuid, now):
@@ -463,10 +480,12 @@ def open_voting(
     head = _head_first(session, election_uuid)
     election = in_state(session, election_uuid, ElectionState.LOCKED)
     if election.closes_at <= now:
-        raise PreconditionError("The close has passed already.")
+        raise PreconditionError(phrase("The close has passed already."))
     practised = election.practice or rehearsal(session, election) is Rehearsal.FINISHED
     if not practised and not reason.strip():
-        raise PreconditionError("No practice of this ballot is finished. Finish one, or write why you open without; members will read it.")
+        raise PreconditionError(
+            phrase("No practice of this ballot is finished. Finish one, or write why you open without; members will read it.")
+        )
     second = approvals.use(session, election.meeting_id, Need.OPEN, election_uuid, actor, approval, now, practice=election.practice)
     election.state = ElectionState.OPEN
     session.add(election)
@@ -524,7 +543,7 @@ def close(
             second = None
             if now < election.closes_at:
                 if not reason.strip() or actor == CLOCK:
-                    raise PreconditionError("To close before the announced hour, write down the reason; members will read it.")
+                    raise PreconditionError(phrase("To close before the announced hour, write down the reason; members will read it."))
                 second = approvals.use(
                     session, election.meeting_id, Need.CLOSE_EARLY, election_uuid, actor, approval, now, practice=election.practice
                 )
@@ -576,7 +595,7 @@ def postpone_close(
     _head_first(session, election_uuid)
     election = in_state(session, election_uuid, ElectionState.LOCKED, ElectionState.OPEN)
     if not reason.strip() or closes_at <= election.closes_at or election.closes_at <= now:
-        raise PreconditionError("To close later, do it before the announced hour, choose a later one, and write down the reason.")
+        raise PreconditionError(phrase("To close later, do it before the announced hour, choose a later one, and write down the reason."))
     second = approvals.use(session, election.meeting_id, Need.POSTPONE, election_uuid, actor, approval, now, practice=election.practice)
     details = {"from": iso(election.closes_at), "to": iso(closes_at), "reason": reason.strip()}
     election.closes_at = closes_at.astimezone(UTC)
@@ -595,7 +614,7 @@ def void(session: Session, election_uuid: str, reason: str, actor: Actor, now: d
     _head_first(session, election_uuid)
     election = in_state(session, election_uuid, *before)
     if not reason.strip():
-        raise PreconditionError("Please write down why the election is void; members will read it.")
+        raise PreconditionError(phrase("Please write down why the election is void; members will read it."))
     second = None
     if election.state is not ElectionState.DRAFT:
         second = approvals.use(session, election.meeting_id, Need.VOID, election_uuid, actor, approval, now, practice=election.practice)

@@ -21,6 +21,7 @@ from sqlmodel import Session, col, select
 
 from ballot.config import Config
 from ballot.errors import MalformedError, NotFoundError, PreconditionError
+from ballot.language import phrase
 from ballot.models import (
     Cast,
     Election,
@@ -74,7 +75,7 @@ def mailing_of(session: Session, mailing_id: str) -> Mailing:
     """The mailing, locked. Raises: NotFoundError."""
     found = session.get(Mailing, mailing_id, with_for_update=True, populate_existing=True)
     if found is None:
-        raise NotFoundError("There is no such mailing.")
+        raise NotFoundError(phrase("There is no such mailing."))
     return found
 
 
@@ -100,7 +101,7 @@ def begin_invitations(session: Session, meeting_id: str, actor: Actor, now: date
         session.add(known)
         return known
     if len(first) > MOST_FIRST:
-        raise PreconditionError(f"Choose {MOST_FIRST} people or fewer to get it first.")
+        raise PreconditionError(phrase("Choose {most} people or fewer to get it first.", most=MOST_FIRST))
     mailing = _new(session, meeting_id, key, Kind.INVITATION, 0, actor, now, expected=expected, first=first)
     _record(session, mailing, actor, now, len(first) or expected, elections)
     return mailing
@@ -147,12 +148,12 @@ def begin_result(database: Database, config: Config, meeting_id: str, uuids: Seq
     with database.read() as session:
         unsent = {e.uuid: e for e in unmailed_results(session, meeting_id)}
     if not uuids or not set(uuids) <= set(unsent):
-        raise PreconditionError("Choose ballots whose result is published and was not mailed yet.")
+        raise PreconditionError(phrase("Choose ballots whose result is published and was not mailed yet."))
     results = [_decided(database, config, unsent[uuid]) for uuid in unsent if uuid in uuids]
     with database.write() as session:
         session.get_one(Meeting, meeting_id, with_for_update=True)
         if not set(uuids) <= {e.uuid for e in unmailed_results(session, meeting_id)}:
-            raise PreconditionError("Somebody else has just begun to mail these results.")
+            raise PreconditionError(phrase("Somebody else has just begun to mail these results."))
         number = 1 + sum(m.kind == Kind.RESULT for m in mailings_of(session, meeting_id))
         words = {"results": results}
         expected = sum(bool(_theirs(entry, results)) for entry in roll.members(session, meeting_id) if not entry.withdrawn)
@@ -231,9 +232,9 @@ def _record(session: Session, mailing: Mailing, actor: Actor, now: datetime, mai
 def _sendable(session: Session, meeting_id: str) -> list[Election]:
     elections = invitations.sendable(session, meeting_id)
     if not elections:
-        raise PreconditionError("No ballot of this meeting is locked yet, so there is nothing to send.")
+        raise PreconditionError(phrase("No ballot of this meeting is locked yet, so there is nothing to send."))
     if session.get_one(Meeting, meeting_id).split_trust:
-        raise PreconditionError("In this meeting the membership secretary makes the codes and sends the e-mails.")
+        raise PreconditionError(phrase("In this meeting the membership secretary makes the codes and sends the e-mails."))
     return elections
 
 
@@ -271,19 +272,23 @@ def reminder_plan(session: Session, meeting_id: str, now: datetime) -> ReminderP
     sent = session.exec(select(Outbox.id).where(Outbox.meeting_id == meeting_id, Outbox.kind == "invitation").limit(1)).first()
     obstacle = ""
     if session.get_one(Meeting, meeting_id).split_trust:
-        obstacle = "In this meeting the membership secretary sends the e-mails."
+        obstacle = phrase("In this meeting the membership secretary sends the e-mails.")
     elif not open_now:
-        obstacle = "Voting is not open, so there is nobody to remind."
+        obstacle = phrase("Voting is not open, so there is nobody to remind.")
     elif sent is None:
-        obstacle = "The voting e-mails have not been sent yet."
+        obstacle = phrase("The voting e-mails have not been sent yet.")
     elif any(m.stage != Stage.DONE for m in earlier):
-        obstacle = "The last reminder is still being sent."
+        obstacle = phrase("The last reminder is still being sent.")
     elif len(earlier) >= MOST_REMINDERS:
-        obstacle = f"{MOST_REMINDERS} reminders have been sent. More would make members stop reading."
+        obstacle = phrase("{most} reminders have been sent. More would make members stop reading.", most=MOST_REMINDERS)
     elif earlier and now < earlier[0].begun_at + REMINDER_PAUSE:
-        obstacle = f"The last reminder began {spoken(earlier[0].begun_at)}. The next can go {spoken(earlier[0].begun_at + REMINDER_PAUSE)}."
+        obstacle = phrase(
+            "The last reminder began {begun}. The next can go {next}.",
+            begun=spoken(earlier[0].begun_at),
+            next=spoken(earlier[0].begun_at + REMINDER_PAUSE),
+        )
     elif len(to_vote) <= unreachable:
-        obstacle = "Everybody whom a reminder could reach has voted."
+        obstacle = phrase("Everybody whom a reminder could reach has voted.")
     return ReminderPlan(number, max(len(to_vote) - unreachable, 0), members - len(to_vote), unreachable, obstacle)
 
 
@@ -324,19 +329,21 @@ def _decided(database: Database, config: Config, election: Election) -> dict[str
     """One election's outcome in words, as every copy of the mail tells it."""
     result_url, check_url = pages(config, election.uuid)
     if election.state is ElectionState.VOID:
-        verdict = [f"This ballot was declared void. {election.void_reason}"]
+        verdict: list[str] = [phrase("This ballot was declared void. {reason}", reason=election.void_reason)]
         result_url = f"{config.public_url}/e/{election.uuid}"
     else:
         outcome = tally.outcome(database, election.uuid)
         several = len(outcome.questions) > 1
         verdict = [
             (f"{question.question.question.splitlines()[0]}: " if several else "")
-            + (question.verdict or "The figures stand on the result page.")
+            + (question.verdict or phrase("The figures stand on the result page."))
             for question in outcome.questions
         ]
         if not any("Turnout" in sentence for sentence in verdict):  # a motion's verdict tells it
             share = f" ({100 * outcome.ballots // outcome.electorate} %)" if outcome.electorate else ""
-            verdict.append(f"Turnout {outcome.ballots:,} of {outcome.electorate:,}{share}.")
+            verdict.append(
+                phrase("Turnout {ballots:,} of {electorate:,}{share}.", ballots=outcome.ballots, electorate=outcome.electorate, share=share)
+            )
     return {
         "uuid": election.uuid,
         "electorate": str(election.config.get("electorate", "")),
@@ -464,7 +471,13 @@ def _braked(session: Session, mailing: Mailing, now: datetime) -> bool:
     mailing.seen_settled, mailing.seen_failed = settled, failed
     if left < _BRAKE_FROM or 2 * in_vain < left:
         return False
-    pause(session, mailing.id, CLOCK, now, f"{in_vain} of the last {left} e-mails did not arrive. Look at the reasons before you go on.")
+    pause(
+        session,
+        mailing.id,
+        CLOCK,
+        now,
+        phrase("{in_vain} of the last {left} e-mails did not arrive. Look at the reasons before you go on.", in_vain=in_vain, left=left),
+    )
     return True
 
 
@@ -538,6 +551,6 @@ def handles_of(session: Session, meeting_id: str, addresses: Iterable[str]) -> l
     for address in addresses:
         entry = roll.find(session, meeting_id, address)
         if entry is None or entry.withdrawn:
-            raise MalformedError(f"{address[:80]} is not on the list of this meeting.")
+            raise MalformedError(phrase("{address} is not on the list of this meeting.", address=address[:80]))
         found.append(entry.handle)
     return found

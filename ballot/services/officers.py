@@ -19,6 +19,7 @@ from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
 
 from ballot.errors import MalformedError, SignInFailedError, TooManyTriesError
+from ballot.language import phrase
 from ballot.models import LoginLink, Officer, OfficerSession, RateLimit
 from ballot.services.database import Database
 from ballot.services.keys import Keys
@@ -73,10 +74,10 @@ def add_officer(db: Session, *, name: str, email: str, roles: list[str], now: da
     """
     address = normal_email(email)
     if address.count("@") != 1 or any(c.isspace() or not c.isprintable() for c in address) or not 3 <= len(address) <= 254:
-        raise MalformedError(f"{email!r} is not an e-mail address: write one such as name@example.org.")
+        raise MalformedError(phrase("{email!r} is not an e-mail address: write one such as name@example.org.", email=email))
     if not roles or (unknown := set(roles) - set(ROLES)):
         wrong = ", ".join(sorted(unknown)) if roles else "none"
-        raise MalformedError(f"An officer's roles are some of {', '.join(ROLES)}; found: {wrong}.")
+        raise MalformedError(phrase("An officer's roles are some of {roles}; found: {wrong}.", roles=", ".join(ROLES), wrong=wrong))
     officer = db.exec(select(Officer).where(Officer.email == address)).first()
     if officer is None:
         officer = Officer(id=secrets.token_hex(8), email=address, name=name, created_at=now)
@@ -120,7 +121,9 @@ def use_login_link(db: Session, *, secret: str, now: datetime) -> tuple[Officer,
     link = db.get(LoginLink, token_hash)
     officer = db.get(Officer, link.officer_id) if link is not None else None
     if spent.rowcount != 1 or officer is None or not officer.active:  # type: ignore[attr-defined]  # an UPDATE has a count
-        raise SignInFailedError("This sign-in code is not known, was used before, or is more than 30 minutes old. Ask for a new one.")
+        raise SignInFailedError(
+            phrase("This sign-in code is not known, was used before, or is more than 30 minutes old. Ask for a new one.")
+        )
     return officer, _new_session(db, officer, now=now, second_factor_at=None)
 
 
@@ -228,7 +231,7 @@ def check_code(database: Database, keys: Keys, officer_id: str, *, code: str, no
         officer = db.get(Officer, officer_id, with_for_update=True)
         row = db.get(RateLimit, (tries, window))
         if row is not None and row.count >= WRONG_CODES:
-            raise TooManyTriesError("Too many wrong codes. Please wait a quarter of an hour and try again.")
+            raise TooManyTriesError(phrase("Too many wrong codes. Please wait a quarter of an hour and try again."))
         refusal = "no such officer" if officer is None else _spend(db, keys, officer, code, now)
         if refusal:
             _count(db, tries, window)
@@ -245,7 +248,7 @@ def _spend(db: Session, keys: Keys, officer: Officer, code: str, now: datetime) 
         for step in (step_now - 1, step_now, step_now + 1):
             if hmac.compare_digest(pyotp.HOTP(secret).at(step), plain):
                 if step <= officer.totp_last_step:
-                    return "That code was used already. Wait for the next 6 digits (up to 30 seconds) and type those."
+                    return phrase("That code was used already. Wait for the next 6 digits (up to 30 seconds) and type those.")
                 officer.totp_last_step = step
                 db.add(officer)
                 return ""
@@ -253,7 +256,7 @@ def _spend(db: Session, keys: Keys, officer: Officer, code: str, now: datetime) 
         officer.recovery_hashes = [kept for kept in officer.recovery_hashes if kept != _hash(_typed(code))]
         db.add(officer)
         return ""
-    return "That code is not right. Type the 6 digits that your authenticator shows now."
+    return phrase("That code is not right. Type the 6 digits that your authenticator shows now.")
 
 
 def _purpose(officer: Officer) -> str:

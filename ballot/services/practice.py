@@ -15,6 +15,7 @@ from sqlalchemy import insert
 from sqlmodel import Session, col, select
 
 from ballot.errors import MalformedError, PreconditionError
+from ballot.language import phrase
 from ballot.models import Election, ElectionState, MailText, Meeting, Roll, RollEntry, table
 from ballot.services import lifecycle, roll
 from ballot.services.identifiers import new_handle
@@ -57,13 +58,13 @@ def make(session: Session, meeting_id: str, people: Sequence[Person] | None, clo
     require(actor, Move.MAKE)
     real = session.get_one(Meeting, meeting_id)
     if real.practice_of is not None:
-        raise PreconditionError("This is a practice itself.")
+        raise PreconditionError(phrase("This is a practice itself."))
     elections = copyable(session, meeting_id)
     if not elections:
-        raise PreconditionError("There is no ballot to practise: each one is open already, or finished.")
+        raise PreconditionError(phrase("There is no ballot to practise: each one is open already, or finished."))
     voters = _named(people, elections) if people is not None else _everybody(session, meeting_id)
     if not voters:
-        raise PreconditionError("Nobody is on this list yet. Load the list of members first, or name some people.")
+        raise PreconditionError(phrase("Nobody is on this list yet. Load the list of members first, or name some people."))
     meeting = lifecycle.make_meeting(session, f"{real.name} (practice)", actor, now, two_people=False)
     meeting.practice_of = real.id
     session.add(meeting)
@@ -86,7 +87,7 @@ def _named(people: Iterable[Person], elections: Sequence[Election]) -> list[_Vot
     for person in people:
         name, email = " ".join(person.name.split()), roll.clean_email(person.email)
         if not name or not name.isprintable() or len(name) > 200:
-            raise MalformedError("Each person needs a name of one line.")
+            raise MalformedError(phrase("Each person needs a name of one line."))
         voters.setdefault(roll.fold_email(email), _Voter(name, email, "", sections))
     return list(voters.values())
 

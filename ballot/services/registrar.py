@@ -15,7 +15,6 @@ import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Final
 
 from sqlalchemy import delete, func, insert
@@ -23,6 +22,7 @@ from sqlmodel import Session, col, select
 
 from ballot.config import Config
 from ballot.errors import MalformedError, NotFoundError, PreconditionError
+from ballot.language import N_, TextEnum, phrase
 from ballot.models import Cast, Election, ElectionState, Electorate, Meeting, Roll, RollEntry, table
 from ballot.protocol.credentials import derive_code, public
 from ballot.protocol.messages import PublicCredentials
@@ -33,15 +33,15 @@ from ballot.services.rights import Move, require
 from ballot.services.tokens import make_voting_token
 
 
-class Cause(StrEnum):
+class Cause(TextEnum):
     """Why a link is reissued or withdrawn. A fixed list, because the journal is published and must name nobody."""
 
-    NEVER_ARRIVED = "the mail never arrived"
-    WRONG_ADDRESS = "the address was wrong"
-    SEEN_BY_OTHERS = "somebody else may have seen the link"
-    DEVICE_LOST = "the device with the link was lost"
-    MEMBER_ASKED = "the member asked"
-    NO_LONGER_MEMBER = "the membership ended after the freeze"
+    NEVER_ARRIVED = N_("the mail never arrived")
+    WRONG_ADDRESS = N_("the address was wrong")
+    SEEN_BY_OTHERS = N_("somebody else may have seen the link")
+    DEVICE_LOST = N_("the device with the link was lost")
+    MEMBER_ASKED = N_("the member asked")
+    NO_LONGER_MEMBER = N_("the membership ended after the freeze")
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def voting_link(session: Session, config: Config, keys: Keys, entry: RollEntry, 
     Raises: PreconditionError: the entry cannot vote, or its link was withdrawn.
     """
     if entry.reason or entry.withdrawn:
-        raise PreconditionError("This line of the roll cannot vote, so there is no link to send.")
+        raise PreconditionError(phrase("This line of the roll cannot vote, so there is no link to send."))
     meeting = session.get_one(Meeting, entry.meeting_id)
     token = make_voting_token(keys, entry, expires)
     code = None if meeting.split_trust else voting_code(keys, entry)
@@ -126,19 +126,27 @@ def receive_credentials(session: Session, election_uuid: str, data: bytes, actor
     try:
         rows = list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True))
     except (UnicodeDecodeError, csv.Error) as error:
-        raise MalformedError("The list of credentials is not a CSV file in UTF-8.") from error
+        raise MalformedError(phrase("The list of credentials is not a CSV file in UTF-8.")) from error
     if not rows or [cell.strip() for cell in rows[0]] != ["handle", "credential"]:
-        raise MalformedError("The list of credentials must begin with the headings handle,credential.")
+        raise MalformedError(phrase("The list of credentials must begin with the headings handle,credential."))
     credentials: dict[str, str] = {}
     for number, row in enumerate(rows[1:], start=2):
         if len(row) != 2 or row[0] in credentials:
-            raise MalformedError(f"Row {number} of the list of credentials has not two values, or its handle appears twice.")
+            raise MalformedError(
+                phrase("Row {number} of the list of credentials has not two values, or its handle appears twice.", number=number)
+            )
         credentials[row[0]] = row[1]
     _ = PublicCredentials(tuple(credentials.values())).points  # every point checked, none twice
     wanted = {entry.handle for entry in electorate(session, election)}
     if credentials.keys() != wanted:
         missing, extra = len(wanted - credentials.keys()), len(credentials.keys() - wanted)
-        raise PreconditionError(f"The list of credentials is not this electorate's: {missing} members are missing, {extra} are not in it.")
+        raise PreconditionError(
+            phrase(
+                "The list of credentials is not this electorate's: {missing} members are missing, {extra} are not in it.",
+                missing=missing,
+                extra=extra,
+            )
+        )
     store_credentials(session, election_uuid, credentials)
     append(session, election.meeting_id, Act.CREDENTIALS_RECEIVED, actor, now, election=election_uuid, details={"number": len(credentials)})
     return len(credentials)
@@ -158,25 +166,25 @@ def frozen_roll(session: Session, meeting_id: str) -> Roll:
     """The meeting's frozen roll. Raises: PreconditionError."""
     found = session.get(Roll, meeting_id)
     if found is None or found.frozen_at is None:
-        raise PreconditionError("The roll has to be frozen first.")
+        raise PreconditionError(phrase("The roll has to be frozen first."))
     return found
 
 
 def _draft(session: Session, election_uuid: str) -> Election:
     election = session.get(Election, election_uuid, with_for_update=True)
     if election is None:
-        raise NotFoundError("There is no such election.")
+        raise NotFoundError(phrase("There is no such election."))
     if election.state is not ElectionState.DRAFT:
-        raise PreconditionError("The election is locked, so its credentials stand.")
+        raise PreconditionError(phrase("The election is locked, so its credentials stand."))
     return election
 
 
 def _split_trust(session: Session, meeting_id: str) -> None:
     meeting = session.get(Meeting, meeting_id)
     if meeting is None:
-        raise NotFoundError("There is no such meeting.")
+        raise NotFoundError(phrase("There is no such meeting."))
     if not meeting.split_trust:
-        raise PreconditionError("In this meeting the service makes the codes itself.")
+        raise PreconditionError(phrase("In this meeting the service makes the codes itself."))
 
 
 def _defused(text: str) -> str:
@@ -219,7 +227,7 @@ def reissue(
         address = roll.clean_email(email)
         other = roll.find(session, entry.meeting_id, address)
         if other is not None and other.handle != handle:
-            raise PreconditionError("Another member of this roll has that address.")
+            raise PreconditionError(phrase("Another member of this roll has that address."))
         entry.frozen_key = entry.frozen_key or entry.email_key
         entry.email, entry.email_key = address, roll.fold_email(address)
     entry.generation += 1
@@ -314,7 +322,7 @@ def print_card(session: Session, config: Config, keys: Keys, handle: str, actor:
         entry.card_code_by, half = "", "code"
         sheet = CardHalf(entry, code=voting_code(keys, entry))
     else:
-        raise PreconditionError("No half of a card waits for you here. Each half is printed once, by the officer it belongs to.")
+        raise PreconditionError(phrase("No half of a card waits for you here. Each half is printed once, by the officer it belongs to."))
     session.add(entry)
     append(session, entry.meeting_id, Act.CARD_PRINTED, actor, now, details={"half": half})
     return sheet
@@ -334,9 +342,9 @@ def reissues(session: Session, meeting_id: str) -> int:
 def _unspent(session: Session, handle: str) -> RollEntry:
     entry = session.get(RollEntry, handle, with_for_update=True, populate_existing=True)
     if entry is None or entry.reason:
-        raise NotFoundError("There is no such member on this roll.")
+        raise NotFoundError(phrase("There is no such member on this roll."))
     if entry.withdrawn:
-        raise PreconditionError("This member's link was withdrawn.")
+        raise PreconditionError(phrase("This member's link was withdrawn."))
     if votes_spent(session, handle):
-        raise PreconditionError("This member has voted already, so the link stays as it is.")
+        raise PreconditionError(phrase("This member has voted already, so the link stays as it is."))
     return entry

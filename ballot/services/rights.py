@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from ballot.errors import NotAllowedError
+from ballot.language import phrase
 from ballot.services.journal import Actor
 
 
@@ -41,4 +42,4 @@ RIGHTS: Final[Mapping[str, frozenset[Move]]] = {
 def require(actor: Actor, move: Move) -> None:
     """The actor's role carries this right. Raises: NotAllowedError."""
     if move not in RIGHTS.get(actor.role, frozenset()):
-        raise NotAllowedError(f"The role “{actor.role}” may not do this ({move}).")
+        raise NotAllowedError(phrase("The role “{role}” may not do this ({move}).", role=actor.role, move=move))

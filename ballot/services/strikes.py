@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from ballot.errors import TooManyTriesError
+from ballot.language import phrase
 
 MOST: Final = 60  # in a minute, a fifth of a second of work; a booth that works never sends one
 
@@ -23,7 +24,9 @@ class Strikes:
     def check(self, handle: str, now: datetime) -> None:
         """Raises: TooManyTriesError: this link sent too many ballots that do not hold."""
         if self._of(now)[handle] >= MOST:
-            raise TooManyTriesError("This link sent too many votes that cannot be accepted. Please wait a minute and reload the page.")
+            raise TooManyTriesError(
+                phrase("This link sent too many votes that cannot be accepted. Please wait a minute and reload the page.")
+            )
 
     def note(self, handle: str, now: datetime) -> None:
         """One more did not hold."""

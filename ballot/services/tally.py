@@ -28,6 +28,7 @@ from ballot.errors import (
     PreconditionError,
     VerificationError,
 )
+from ballot.language import phrase
 from ballot.models import BoardEvent, Cast, Companion, Election, ElectionState
 from ballot.protocol import messages
 from ballot.protocol.ballots import check_ballot
@@ -93,7 +94,7 @@ def begin(
     with database.read() as session:
         state, head = election_of(session, election_uuid).state, board.head_of(session, election_uuid)
     if state is not ElectionState.CLOSED:
-        raise PreconditionError(f"The election is {state}; the tally begins once it is closed.")
+        raise PreconditionError(phrase("The election is {state}; the tally begins once it is closed.", state=state))
     try:
         tally, sized = _encrypted_tally(database, setup, executor, progress)
     except BoardDamagedError as error:
@@ -121,10 +122,14 @@ def _encrypted_tally(
     last = {credential: height for height, credential in rows}
     if len(last) < len(rows) and not setup.replace:
         twice = next(height for height, credential in rows if last[credential] != height)
-        raise BoardDamagedError(f"The credential of the ballot at height {twice} voted twice.", height=twice)
+        raise BoardDamagedError(phrase("The credential of the ballot at height {height} voted twice.", height=twice), height=twice)
     if len(last) < least:
         raise PreconditionError(
-            f"Only {len(last)} ballots were cast, and this election promised that fewer than {least} are never opened. Declare it void."
+            phrase(
+                "Only {ballots} ballots were cast, and this election promised that fewer than {least} are never opened. Declare it void.",
+                ballots=len(last),
+                least=least,
+            )
         )
     builder = TallyBuilder(election)
     for batch in _batches(board.stored_ballots(database, election.uuid)):
@@ -132,14 +137,15 @@ def _encrypted_tally(
         checked = map_chunks(executor, _check_chunk, [election] * len(batch), texts)
         for height, (ballot, complaint) in zip(heights, (item for chunk in checked for item in chunk), strict=True):
             if ballot is None or ballot.credential not in known or cast_by.get(height) != str(ballot.credential):
+                why = complaint or phrase("its credential is not the recorded one")
                 raise BoardDamagedError(
-                    f"The ballot at height {height} does not hold: {complaint or 'its credential is not the recorded one'}.", height=height
+                    phrase("The ballot at height {height} does not hold: {why}.", height=height, why=why), height=height
                 )
             if last[str(ballot.credential)] == height:
                 builder.add(ballot)
-        progress("Verifying every vote once more", builder.num_tallied, len(last))
+        progress(phrase("Verifying every vote once more"), builder.num_tallied, len(last))
     if builder.num_tallied != len(last):
-        raise BoardDamagedError("The board and the record of casts differ in their number of ballots.", height=0)
+        raise BoardDamagedError(phrase("The board and the record of casts differ in their number of ballots."), height=0)
     return builder.finish()
 
 
@@ -252,7 +258,7 @@ def _progress(database: Database, election_uuid: str) -> _Progress:
             select(BoardEvent.height).where(BoardEvent.election_uuid == election_uuid, BoardEvent.type == "EncryptedTally")
         ).first()
     if first is None:
-        raise PreconditionError("The tally has not begun yet.")
+        raise PreconditionError(phrase("The tally has not begun yet."))
     tally: EncryptedTally | None = None
     sized: SizedEncryptedTally | None = None
     shuffles: dict[int, str] = {}
@@ -275,7 +281,7 @@ def _progress(database: Database, election_uuid: str) -> _Progress:
         elif event.type == "Result":
             result = Result.parse(objects[0])
     if tally is None or sized is None:
-        raise BoardDamagedError("The encrypted tally is missing.", height=first)
+        raise BoardDamagedError(phrase("The encrypted tally is missing."), height=first)
     if newest:
         tally = merge_nh_ciphertexts(setup.election, tally, DeferredShuffle.parse(newest).ciphertexts)
     ranked = any(True for _ in ranked_questions(setup.election))
@@ -308,11 +314,11 @@ def accept_shuffle(
         return
     _must_be_tallying(database, election_uuid)
     if not state.ranked:
-        raise PreconditionError("This election has no ranked question, so there is nothing to shuffle.")
+        raise PreconditionError(phrase("This election has no ranked question, so there is nothing to shuffle."))
     if state.ended or state.result is not None:
-        raise PreconditionError("The shuffles have ended: enough key-holders have shuffled.")
+        raise PreconditionError(phrase("The shuffles have ended: enough key-holders have shuffled."))
     if owner in state.shuffles:
-        raise PreconditionError("This key-holder has shuffled already.")
+        raise PreconditionError(phrase("This key-holder has shuffled already."))
     with _refusals(database, election_uuid, owner, "shuffle", now):
         state.setup.keys.of_owner(owner)
         shuffle = Shuffle.parse(data)
@@ -355,11 +361,11 @@ def accept_decryption(
         return
     _must_be_tallying(database, election_uuid)
     if state.ranked and not state.ended:
-        raise PreconditionError("Not enough key-holders have shuffled yet.")
+        raise PreconditionError(phrase("Not enough key-holders have shuffled yet."))
     if state.result is not None:
-        raise PreconditionError("The result is computed: no further share is needed.")
+        raise PreconditionError(phrase("The result is computed: no further share is needed."))
     if owner in state.partials:
-        raise PreconditionError("This key-holder's share is here already.")
+        raise PreconditionError(phrase("This key-holder's share is here already."))
     with _refusals(database, election_uuid, owner, "share", now):
         key = state.setup.keys.of_owner(owner)
         partial = PartialDecryption.parse(data)
@@ -383,14 +389,14 @@ def accept_decryption(
 def check_size(*messages_sent: bytes) -> None:
     """Raises: MalformedError: what a key-holder sent is larger than any shuffle or share."""
     if max(map(len, messages_sent)) > MAX_SUBMISSION_BYTES:
-        raise MalformedError("A shuffle or share is never this large.")
+        raise MalformedError(phrase("A shuffle or share is never this large."))
 
 
 def _must_be_tallying(database: Database, election_uuid: str) -> None:
     with database.read() as session:
         state = election_of(session, election_uuid).state
     if state is not ElectionState.TALLYING:
-        raise PreconditionError(f"The election is {state}; nothing more is accepted from key-holders.")
+        raise PreconditionError(phrase("The election is {state}; nothing more is accepted from key-holders.", state=state))
 
 
 def _at_head(session: Session, election_uuid: str, height: int, state: ElectionState) -> Election:
@@ -398,7 +404,7 @@ def _at_head(session: Session, election_uuid: str, height: int, state: ElectionS
     head = board.lock_head(session, election_uuid)
     election = in_state(session, election_uuid, state)
     if head.height != height:
-        raise PreconditionError("Something else arrived a moment before: fetch the archive again and repeat this step.")
+        raise PreconditionError(phrase("Something else arrived a moment before: fetch the archive again and repeat this step."))
     return election
 
 
@@ -440,7 +446,7 @@ def finish(database: Database, election_uuid: str, actor: Actor, now: datetime, 
         return state.result
     _must_be_tallying(database, election_uuid)
     if missing := state.setup.keys.missing(state.partials):
-        raise PreconditionError(f"The ballots cannot be opened yet: still missing {', '.join(missing)}.")
+        raise PreconditionError(phrase("The ballots cannot be opened yet: still missing {names}.", names=", ".join(missing)))
     parsed = (executor.map if executor is not None else map)(PartialDecryption.parse, state.partials.values())
     factors = combine_factors(state.setup.keys, state.tally, dict(zip(state.partials, parsed, strict=True)), executor)
     opened = open_tally(state.setup.election, state.tally, factors, state.sized.num_tallied, executor)
@@ -472,13 +478,15 @@ def publish(
     with database.read() as session:
         election = election_of(session, election_uuid)
         approvals.find(session, election.meeting_id, *agreement, practice=election.practice)
-    progress("Putting the key-holders’ shares together", 0, 0)
+    progress(phrase("Putting the key-holders’ shares together"), 0, 0)
     finish(database, election_uuid, actor, now, executor=executor)
-    progress("Comparing every stored row with the chain", 0, 0)
+    progress(phrase("Comparing every stored row with the chain"), 0, 0)
     last = board.check_storage(database, election_uuid)
     report = verify(database, election_uuid, executor=executor, progress=progress)
     if report.outcome is not Outcome.VERIFIED or report.height != last:
-        damage = BoardDamagedError(f"The archive is refused by the verifier: {report.sentence}", height=report.height or 0)
+        damage = BoardDamagedError(
+            phrase("The archive is refused by the verifier: {sentence}", sentence=report.sentence), height=report.height or 0
+        )
         report_damage(database, election_uuid, damage, actor, now)
         raise damage
     with database.write() as session:
@@ -493,13 +501,15 @@ def publish(
         return election
 
 
-def verify(
-    database: Database, election_uuid: str, *, executor: Executor | None = None, progress: Progress = no_progress
-) -> Report:
+def verify(database: Database, election_uuid: str, *, executor: Executor | None = None, progress: Progress = no_progress) -> Report:
     """What our verifier says of the archive and companion file as they would be downloaded now."""
 
     def tell(step: Step, part: float | None) -> None:
-        progress(f"Verifying the whole ballot box, step {step.number} of {len(Step)}", round(100 * (part or 0)), 100 * (part is not None))
+        progress(
+            phrase("Verifying the whole ballot box, step {number} of {steps}", number=step.number, steps=len(Step)),
+            round(100 * (part or 0)),
+            100 * (part is not None),
+        )
 
     with tempfile.TemporaryFile() as file:
         for piece in board.stream_archive(database, election_uuid)[1]:
@@ -518,7 +528,7 @@ def open_practice(database: Database, keys: Keys, election_uuid: str, now: datet
     state = _progress(database, election_uuid)
     declared = state.setup.declarations
     if declared is None or not declared.practice or len(state.setup.keys.keys) != 1:
-        raise PreconditionError("Only a practice election's key is held by the service.")
+        raise PreconditionError(phrase("Only a practice election's key is held by the service."))
     election, rng = state.setup.election, SystemRng()
     secret = int(keys.practice.get(election_uuid))
     if state.ranked and not state.ended:
@@ -550,7 +560,7 @@ def outcome(database: Database, election_uuid: str) -> Published:
     with database.read() as session:
         election = election_of(session, election_uuid)
         if election.state is not ElectionState.PUBLISHED:
-            raise NotFoundError("There is no result yet.")
+            raise NotFoundError(phrase("There is no result yet."))
         acts = acts_before_the_count(election)
         payloads = dict(_events(session, election_uuid))
         data = board.checked_object(session, election_uuid, payloads["Result"])
@@ -593,9 +603,9 @@ def record_lot(session: Session, election_uuid: str, number: int, order: Sequenc
     """
     election, question, rule = _before_the_count(session, election_uuid, number, actor)
     if rule.get("rule", "motion") == "motion":
-        raise PreconditionError("This question elects nobody, so no lot decides it.")
+        raise PreconditionError(phrase("This question elects nobody, so no lot decides it."))
     if sorted(order) != list(range(len(question.answers))):
-        raise PreconditionError("A lot must name every choice exactly once.")
+        raise PreconditionError(phrase("A lot must name every choice exactly once."))
     acts = acts_before_the_count(election)
     election.acts = replace(acts, lots={**acts.lots, number: tuple(order)}).to_json()
     details = {"question": number, "order": [choice + 1 for choice in order]}
@@ -612,14 +622,14 @@ def record_withdrawal(session: Session, election_uuid: str, number: int, choice:
     election, question, rule = _before_the_count(session, election_uuid, number, actor)
     people = len(question.answers) - bool(rule.get("ron"))  # "re-open nominations" stands last, and is nobody
     if not isinstance(question, QuestionNH) or not 0 <= choice < people:
-        raise PreconditionError("Only a candidate of a ranked question can withdraw.")
+        raise PreconditionError(phrase("Only a candidate of a ranked question can withdraw."))
     acts = acts_before_the_count(election)
     before = acts.withdrawn.get(number, ())
     if choice in before:
-        raise PreconditionError(f"That {question.answers[choice]} withdrew is on the record already.")
+        raise PreconditionError(phrase("That {name} withdrew is on the record already.", name=question.answers[choice]))
     gone = tuple(sorted({*before, choice}))
     if len(gone) == people:
-        raise PreconditionError("Nobody would be left to elect. Declare the ballot void instead.")
+        raise PreconditionError(phrase("Nobody would be left to elect. Declare the ballot void instead."))
     election.acts = replace(acts, withdrawn={**acts.withdrawn, number: gone}).to_json()
     details = {"question": number, "choice": choice + 1}
     append(session, election.meeting_id, Act.CANDIDATE_WITHDREW, actor, now, election=election_uuid, details=details)
@@ -632,10 +642,10 @@ def _before_the_count(session: Session, election_uuid: str, number: int, actor: 
     election = in_state(session, election_uuid, ElectionState.CLOSED, ElectionState.TALLYING)
     opened = BoardEvent.election_uuid == election_uuid, BoardEvent.type == "PartialDecryption"
     if session.exec(select(BoardEvent).where(*opened)).first():
-        raise PreconditionError("The ballot box is being opened: lots and withdrawals come before the first share of a key-holder.")
+        raise PreconditionError(phrase("The ballot box is being opened: lots and withdrawals come before the first share of a key-holder."))
     draft = draft_of(election)
     if not 1 <= number <= len(draft.questions):
-        raise PreconditionError("There is no such question.")
+        raise PreconditionError(phrase("There is no such question."))
     session.add(election)
     return election, draft.questions[number - 1], draft.rules[number - 1] if number <= len(draft.rules) else {}
 

@@ -14,6 +14,7 @@ from sqlalchemy import Table, delete, update
 from sqlmodel import Session, SQLModel, col, select
 
 from ballot.errors import BallotError, PreconditionError
+from ballot.language import phrase
 from ballot.models import CaughtMail, Election, ElectionState, Electorate, Roll, Trustee, table
 from ballot.services.clock import iso, spoken
 from ballot.services.database import Database
@@ -42,14 +43,14 @@ def set_date(session: Session, election_uuid: str, moment: datetime, actor: Acto
     require(actor, Move.PUBLISH)
     election = in_state(session, election_uuid, ElectionState.TALLYING, *_ENDED)
     if election.tidied_at is not None or (election.tidy_at is not None and election.state in _ENDED and election.tidy_at <= now):
-        raise PreconditionError("It is deleted already, and cannot be brought back.")
+        raise PreconditionError(phrase("It is deleted already, and cannot be brought back."))
     if not now + LEAST <= moment <= now + MOST:
-        raise PreconditionError("Choose a day from tomorrow on, within one year.")
+        raise PreconditionError(phrase("Choose a day from tomorrow on, within one year."))
     if moment == election.tidy_at:
         return election
     before = election.tidy_at if election.state in _ENDED else None
     if before is not None and (moment < before or not reason.strip()):
-        raise PreconditionError("The date is public, so it can only be put off, and with a reason that members will read.")
+        raise PreconditionError(phrase("The date is public, so it can only be put off, and with a reason that members will read."))
     election.tidy_at = moment
     session.add(election)
     details = {"at": iso(moment)}
@@ -62,15 +63,19 @@ def set_date(session: Session, election_uuid: str, moment: datetime, actor: Acto
 
 def warnings(moment: datetime, now: datetime) -> list[str]:
     """What to think about with this date, in sentences; nothing here stops it."""
-    found = []
+    found: list[str] = []
     if moment < now + SHORT:
         found.append(
-            "That is soon. A member who says that their vote is missing, or that they could not vote, can then no longer be helped to "
-            "find out why. Most rules give members at least 2 weeks to challenge a result."
+            phrase(
+                "That is soon. A member who says that their vote is missing, or that they could not vote, can then no longer be helped to "
+                "find out why. Most rules give members at least 2 weeks to challenge a result."
+            )
         )
     if moment > now + LONG:
         found.append(
-            "That is long. Until then the names, addresses and the link between members and ballots are kept here, and could be stolen."
+            phrase(
+                "That is long. Until then the names, addresses and the link between members and ballots are kept here, and could be stolen."
+            )
         )
     return found
 
@@ -142,7 +147,7 @@ def tidy_due(database: Database, now: datetime) -> list[str]:
 def _untidied(session: Session, election_uuid: str) -> Election:
     election = in_state(session, election_uuid, *_ENDED)
     if election.tidied_at is not None:
-        raise PreconditionError(f"This election was tidied {spoken(election.tidied_at)} already.")
+        raise PreconditionError(phrase("This election was tidied {when} already.", when=spoken(election.tidied_at)))
     return election
 
 

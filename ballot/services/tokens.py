@@ -19,6 +19,7 @@ from itsdangerous import BadSignature, URLSafeSerializer
 from sqlmodel import Session, select
 
 from ballot.errors import InvalidProofError, MalformedError, TokenInvalidError, TypedCodeError
+from ballot.language import phrase
 from ballot.models import Election, Electorate, RollEntry, Trustee
 from ballot.protocol.messages import KEY, Proof
 from ballot.protocol.proofs import check_typed_code
@@ -29,8 +30,8 @@ TRUSTEE_SALT: Final = "ballot.trustee-token.v1"
 NONCE_SALT: Final = "ballot.typed-nonce.v1"
 NONCE_LIFE: Final = timedelta(minutes=10)
 _MAX_LENGTH: Final = 1000
-_NOT_VALID: Final = "This link is not valid any more. Use the newest one we sent you, or ask for it again."
-_NOT_A_CODE: Final = "That code does not open this ballot. Check each character, or ask for your link again."
+_NOT_VALID: Final = phrase("This link is not valid any more. Use the newest one we sent you, or ask for it again.")
+_NOT_A_CODE: Final = phrase("That code does not open this ballot. Check each character, or ask for your link again.")
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def trustee_of(session: Session, keys: Keys, token: str, election_uuid: str, num
             trustee = session.get(Trustee, (uuid, owner))
             if trustee is not None and trustee.generation == generation:
                 return trustee
-    raise TokenInvalidError("This key-holder's link is not valid any more. Ask the returning officer for a new one.")
+    raise TokenInvalidError(phrase("This key-holder's link is not valid any more. Ask the returning officer for a new one."))
 
 
 # --- the typed code ---------------------------------------------------------------------------------------------

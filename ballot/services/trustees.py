@@ -26,6 +26,7 @@ from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
 from ballot.errors import InvalidProofError, MalformedError, NotFoundError, PreconditionError
+from ballot.language import phrase
 from ballot.models import Election, ElectionState, Trustee
 from ballot.protocol import trustees as ceremony
 from ballot.protocol.group import Point
@@ -80,15 +81,15 @@ def name_trustees(
     if (election.practice and size <= 1) or (is_advisory(election) and size == 1):
         threshold = 1
     elif size < 3:
-        raise PreconditionError("Name at least 3 key-holders, so that one can be lost and no one person can open the box.")
+        raise PreconditionError(phrase("Name at least 3 key-holders, so that one can be lost and no one person can open the box."))
     elif not 2 <= threshold < size:
-        raise PreconditionError(f"Of {size} key-holders, at least 2 and at most {size - 1} can be needed.")
+        raise PreconditionError(phrase("Of {size} key-holders, at least 2 and at most {most} can be needed.", size=size, most=size - 1))
     addresses = [clean_email(person.email) for person in people]
     names = [" ".join(person.name.split()) for person in people]
     if any(not name or not name.isprintable() or len(name) > 200 for name in names):
-        raise MalformedError("Each key-holder needs a name of one line.")
+        raise MalformedError(phrase("Each key-holder needs a name of one line."))
     if len({name.casefold() for name in names}) < size or len({address.casefold() for address in addresses}) < size:
-        raise MalformedError("Two key-holders have the same name or address.")
+        raise MalformedError(phrase("Two key-holders have the same name or address."))
     before = {t.email: t.generation for t in trustees_of(session, election_uuid)}
     session.execute(delete(Trustee).where(col(Trustee.election_uuid) == election_uuid))
     session.expire_all()
@@ -123,7 +124,7 @@ def renew_link(session: Session, election_uuid: str, number: int, actor: Actor, 
     require(actor, Move.TRUSTEES)
     trustee = session.get(Trustee, (election_uuid, number), with_for_update=True)
     if trustee is None:
-        raise NotFoundError("There is no such key-holder.")
+        raise NotFoundError(phrase("There is no such key-holder."))
     trustee.generation += 1
     session.add(trustee)
     meeting = session.get_one(Election, election_uuid).meeting_id
@@ -162,7 +163,7 @@ def view(session: Session, keys: Keys, election_uuid: str, number: int, now: dat
     everybody = trustees_of(session, election_uuid)
     trustee = next((t for t in everybody if t.number == number), None)
     if election is None or trustee is None:
-        raise NotFoundError("There is no such key-holder.")
+        raise NotFoundError(phrase("There is no such key-holder."))
     group = is_group(everybody)
     stage = stage_of(trustee, everybody, group=group)
     certs_here = group and all(t.cert is not None for t in everybody)
@@ -261,9 +262,9 @@ def report_lost(session: Session, election_uuid: str, number: int, actor: Actor 
     everybody = trustees_of(session, election_uuid)
     trustee = next((t for t in everybody if t.number == number), None)
     if election is None or trustee is None:
-        raise NotFoundError("There is no such key-holder.")
+        raise NotFoundError(phrase("There is no such key-holder."))
     if election.state in {ElectionState.PUBLISHED, ElectionState.VOID}:
-        raise PreconditionError("This ballot is finished, so its keys are not needed any more.")
+        raise PreconditionError(phrase("This ballot is finished, so its keys are not needed any more."))
     if trustee.lost_at is None:
         trustee.lost_at = now
         session.add(trustee)
@@ -292,11 +293,11 @@ def say_who_is_free(session: Session, election_uuid: str, free: Sequence[int], a
     require(actor, Move.TRUSTEES)
     election = session.get(Election, election_uuid, with_for_update=True, populate_existing=True)
     if election is None:
-        raise NotFoundError("There is no such election.")
+        raise NotFoundError(phrase("There is no such election."))
     if not election.config.get("counts_at"):
-        raise PreconditionError("Set the time of the count first.")
+        raise PreconditionError(phrase("Set the time of the count first."))
     if not set(free) <= {trustee.number for trustee in trustees_of(session, election_uuid)}:
-        raise PreconditionError("There is no such key-holder.")
+        raise PreconditionError(phrase("There is no such key-holder."))
     election.config = {**election.config, "free": sorted(set(free))}
     session.add(election)
 
@@ -314,7 +315,7 @@ def receive_key(session: Session, election_uuid: str, number: int, data: bytes, 
 
     def check(trustee: Trustee, everybody: Sequence[Trustee]) -> None:
         if is_group(everybody):
-            raise PreconditionError("This election has a group of key-holders: send a certificate.")
+            raise PreconditionError(phrase("This election has a group of key-holders: send a certificate."))
         ceremony.check_public_key(TrusteePublicKey.parse(data), owner=number)
         trustee.possession_at = None
 
@@ -333,7 +334,7 @@ def receive_cert(session: Session, election_uuid: str, number: int, data: bytes,
     def check(trustee: Trustee, everybody: Sequence[Trustee]) -> None:
         del trustee
         if not is_group(everybody):
-            raise PreconditionError("This election has a single key-holder: send a public key.")
+            raise PreconditionError(phrase("This election has a single key-holder: send a public key."))
         certificate = SignedMsg.parse(data)
         threshold = threshold_of(session.get_one(Election, election_uuid))
         ceremony.check_certificate(certificate, index=number, threshold=threshold, size=len(everybody))
@@ -351,7 +352,7 @@ def receive_polynomial(session: Session, election_uuid: str, number: int, data: 
     def check(trustee: Trustee, everybody: Sequence[Trustee]) -> None:
         del trustee
         if not is_group(everybody) or any(t.cert is None for t in everybody):
-            raise PreconditionError("Not every key-holder has sent a certificate yet.")
+            raise PreconditionError(phrase("Not every key-holder has sent a certificate yet."))
         ceremony.check_polynomial(_certs(everybody), number, Polynomial.parse(data))
 
     _receive(session, election_uuid, number, "polynomial", data, now, check)
@@ -363,7 +364,7 @@ def receive_voutput(session: Session, election_uuid: str, number: int, data: byt
     def check(trustee: Trustee, everybody: Sequence[Trustee]) -> None:
         del trustee
         if not is_group(everybody) or any(t.polynomial is None for t in everybody):
-            raise PreconditionError("Not every key-holder has sent a polynomial yet.")
+            raise PreconditionError(phrase("Not every key-holder has sent a polynomial yet."))
         ceremony.check_voutput(_certs(everybody), _polynomials(everybody), number, Voutput.parse(data))
 
     _receive(session, election_uuid, number, "voutput", data, now, check)
@@ -381,12 +382,12 @@ def receive_possession(session: Session, keys: Keys, election_uuid: str, number:
     election = session.get(Election, election_uuid, with_for_update=True)
     trustee = session.get(Trustee, (election_uuid, number))
     if election is None or trustee is None:
-        raise NotFoundError("There is no such key-holder.")
+        raise NotFoundError(phrase("There is no such key-holder."))
     key = public_key_of(trustee)
     if key is None:
-        raise PreconditionError("This key-holder's key is not made yet.")
+        raise PreconditionError(phrase("This key-holder's key is not made yet."))
     if not _nonce_holds(keys, election_uuid, number, nonce, now):
-        raise InvalidProofError("This proof of possession is too old: fetch the page again and repeat it.")
+        raise InvalidProofError(phrase("This proof of possession is too old: fetch the page again and repeat it."))
     check_exponent(possession_statement(election_uuid, number, nonce), key, Proof.parse(data))
     details = {"key-holder": number, **({"found again": True} if trustee.lost_at is not None else {})}
     trustee.possession_at, trustee.lost_at = now, None
@@ -420,12 +421,14 @@ def _receive(
     everybody = trustees_of(session, election_uuid)
     trustee = next((t for t in everybody if t.number == number), None)
     if trustee is None:
-        raise NotFoundError("There is no such key-holder.")
+        raise NotFoundError(phrase("There is no such key-holder."))
     before = getattr(trustee, message)
     if before == data:
         return
     if before is not None:
-        raise PreconditionError("Another such message of this key-holder is here already; ask the returning officer to start again.")
+        raise PreconditionError(
+            phrase("Another such message of this key-holder is here already; ask the returning officer to start again.")
+        )
     check(trustee, everybody)
     setattr(trustee, message, data)
     session.add(trustee)
@@ -441,13 +444,13 @@ def unready(session: Session, election: Election) -> str:
     """Why the key-holders are not ready for the lock, in a sentence; "" when they are."""
     everybody = trustees_of(session, election.uuid)
     if not everybody:
-        return "" if election.practice else "Name the key-holders first."
+        return "" if election.practice else phrase("Name the key-holders first.")
     if not is_group(everybody) and not election.practice and not is_advisory(election):
-        return "Name at least 3 key-holders first."
+        return phrase("Name at least 3 key-holders first.")
     if lost := [t.name for t in everybody if t.lost_at is not None]:
-        return f"The key of {', '.join(lost)} is lost. Name the key-holders again and repeat the making of keys."
+        return phrase("The key of {names} is lost. Name the key-holders again and repeat the making of keys.", names=", ".join(lost))
     waiting = [t.name for t in everybody if t.possession_at is None]
-    return f"Waiting for {', '.join(waiting)} to make a key and prove that it is safe." if waiting else ""
+    return phrase("Waiting for {names} to make a key and prove that it is safe.", names=", ".join(waiting)) if waiting else ""
 
 
 def trustees_message(session: Session, election_uuid: str) -> Trustees:
@@ -462,9 +465,9 @@ def trustees_message(session: Session, election_uuid: str) -> Trustees:
 def _draft(session: Session, election_uuid: str) -> Election:
     election = session.get(Election, election_uuid, with_for_update=True)
     if election is None:
-        raise NotFoundError("There is no such election.")
+        raise NotFoundError(phrase("There is no such election."))
     if election.state is not ElectionState.DRAFT:
-        raise PreconditionError("The election is locked, so its keys stand.")
+        raise PreconditionError(phrase("The election is locked, so its keys stand."))
     return election
 
 

@@ -9,6 +9,7 @@ from typing import Final
 from sqlmodel import Session
 
 from ballot.config import Config
+from ballot.language import phrase
 from ballot.models import Election, ElectionState, MailText, Meeting
 from ballot.services import lifecycle, mail
 from ballot.services.clock import spoken
@@ -59,9 +60,15 @@ def specimen(session: Session, config: Config, meeting_id: str, kind: Kind, name
     elections = [e for e in lifecycle.elections_of(session, meeting_id) if e.state is not ElectionState.VOID]
     if kind is Kind.RESULT:
         shown = [
-            mail.Decided(e.name, closed(e), ("Here stands the result, in a sentence.",), *pages(config, e.uuid), mark(e), e.practice)
+            mail.Decided(
+                e.name, closed(e), (phrase("Here stands the result, in a sentence."),), *pages(config, e.uuid), mark(e), e.practice
+            )
             for e in elections
-        ] or [mail.Decided("Name of the ballot", spoken(now), ("Here stands the result, in a sentence.",), *pages(config, "…"), "…")]
+        ] or [
+            mail.Decided(
+                phrase("Name of the ballot"), spoken(now), (phrase("Here stands the result, in a sentence."),), *pages(config, "…"), "…"
+            )
+        ]
         return mail.result(
             meeting_id=meeting_id,
             meeting=meeting.name,
@@ -84,7 +91,7 @@ def specimen(session: Session, config: Config, meeting_id: str, kind: Kind, name
         code=None if meeting.split_trust else "XXXXX-XXXXXX-XXXXX-XXXXXX",
         opens=min((e.opens_at for e in elections), default=now),
         closes=max((e.closes_at for e in elections), default=now),
-        elections=[mail.Asked(e.name, mark(e)) for e in elections] or [mail.Asked("Name of the ballot", "…")],
+        elections=[mail.Asked(e.name, mark(e)) for e in elections] or [mail.Asked(phrase("Name of the ballot"), "…")],
         introduction=text.introduction,
         subject=text.subject,
         practice=bool(elections) and all(e.practice for e in elections),
@@ -94,7 +101,7 @@ def specimen(session: Session, config: Config, meeting_id: str, kind: Kind, name
 
 def mark(election: Election) -> str:
     """The fingerprint, or when there will be one."""
-    return election.fingerprint or "made when the ballot is locked"
+    return election.fingerprint or phrase("made when the ballot is locked")
 
 
 def closed(election: Election) -> str:

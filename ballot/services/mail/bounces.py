@@ -17,6 +17,7 @@ from email.message import Message
 from enum import StrEnum
 
 from ballot.errors import MalformedError
+from ballot.language import N_, TextEnum, phrase
 from ballot.services.keys import Keys
 
 LARGEST_REPORT = 10_000_000  # bytes; what comes after the first part of it is the returned mail's own text
@@ -33,16 +34,16 @@ class Action(StrEnum):
     DELIVERED = "delivered"
 
 
-class Fault(StrEnum):
+class Fault(TextEnum):
     """Why a mail did not arrive, in words an officer can act on."""
 
-    NO_ADDRESS = "no such address"
-    NO_DOMAIN = "no such mail domain"
-    CLOSED = "the mailbox is closed"
-    FULL = "the mailbox is full"
-    UNREACHABLE = "their mail server could not be reached"
-    REFUSED = "their mail server refused it as unwanted"
-    OTHER = "another reason"
+    NO_ADDRESS = N_("no such address")
+    NO_DOMAIN = N_("no such mail domain")
+    CLOSED = N_("the mailbox is closed")
+    FULL = N_("the mailbox is full")
+    UNREACHABLE = N_("their mail server could not be reached")
+    REFUSED = N_("their mail server refused it as unwanted")
+    OTHER = N_("another reason")
 
 
 @dataclass(frozen=True)
@@ -108,9 +109,11 @@ def read_report(data: bytes, *, envelope_to: str = "") -> Report:
     Raises: MalformedError: this is no such report; the sentence says what it seems to be.
     """
     if len(data) > LARGEST_REPORT:
-        raise MalformedError(f"This is larger than {LARGEST_REPORT // 1_000_000} MB, and no delivery report is. Nothing was changed.")
+        raise MalformedError(
+            phrase("This is larger than {size} MB, and no delivery report is. Nothing was changed.", size=LARGEST_REPORT // 1000000)
+        )
     if not data.strip():
-        raise MalformedError("There is nothing here. Paste the whole delivery report.")
+        raise MalformedError(phrase("There is nothing here. Paste the whole delivery report."))
     text = data[:_READ].decode("utf-8", "replace").replace("\r\n", "\n").replace("\0", "")
     try:
         message = email.message_from_string(text.lstrip())
@@ -119,7 +122,7 @@ def read_report(data: bytes, *, envelope_to: str = "") -> Report:
     except MalformedError:
         raise
     except Exception as error:  # the standard library's parser trips over hostile MIME in many ways; none may lose a mail's state
-        raise MalformedError("This cannot be read as an e-mail. Nothing was changed.") from error
+        raise MalformedError(phrase("This cannot be read as an e-mail. Nothing was changed.")) from error
 
 
 def _walk(message: Message, depth: int = 0) -> Iterator[Message]:
@@ -171,13 +174,13 @@ def _from_words(message: Message, text: str, envelope_to: str) -> Report:
     status = next(iter(_STATUS.findall(fields.get("status", ""))), "") or next(iter(_STATUS.findall(diagnostic or text)), "")
     named = " ".join([fields.get("final-recipient", ""), fields.get("original-recipient", ""), str(message.get("X-Failed-Recipients", ""))])
     if _is_automatic(message) and "action" not in fields:
-        raise MalformedError("This is an automatic reply, such as “out of office”, and no delivery report. Nothing was changed.")
+        raise MalformedError(phrase("This is an automatic reply, such as “out of office”, and no delivery report. Nothing was changed."))
     if "action" in fields:
         action = _action(fields["action"])
     elif message.get("X-Failed-Recipients") or _FAILED.search(text):
         action = Action.DELAYED if _DELAYED.search(text) and not _GIVEN_UP.search(text) else Action.FAILED
     else:
-        raise MalformedError("This is no report of a mail that could not be delivered. Nothing was changed.")
+        raise MalformedError(phrase("This is no report of a mail that could not be delivered. Nothing was changed."))
     return _report(action, status, diagnostic, [envelope_to, *_headers(message)], text, named)
 
 
@@ -196,7 +199,7 @@ _FAILED = _any(
     r"delivery (?:is )?delayed|message delayed",
 )
 _DELAYED = _any(r"delayed", r"will (?:retry|be retried|keep trying|continue)", r"still (?:being )?(?:trying|tried|in the queue)")
-_GIVEN_UP = _any(r"permanent", r"given up|giving up|this is the last", r"will not be retried|failed permanently")
+_GIVEN_UP = _any(r"permanent", r"given up|giving up|this is the last", phrase(r"will not be retried|failed permanently"))
 _SAID = re.compile(r"\b(?:[45]\d\d[ -].{0,200}|[45]\.\d{1,3}\.\d{1,3}\b.{0,200})")
 
 
@@ -254,7 +257,7 @@ _CODES = {
     "4.310": Fault.NO_DOMAIN,
 }
 _WORDS = (
-    (Fault.FULL, _any(r"mailbox (?:is )?full", r"over ?quota|quota exceeded", r"insufficient (?:storage|space)|out of storage")),
+    (Fault.FULL, _any(r"mailbox (?:is )?full", phrase(r"over ?quota|quota exceeded"), r"insufficient (?:storage|space)|out of storage")),
     (Fault.CLOSED, _any(r"(?:account|mailbox|user)\b.{0,40}\b(?:disabled|inactive|suspended|deactivated|closed)")),
     (Fault.NO_DOMAIN, _any(r"host (?:or domain name )?not found", r"domain .{0,60}not (?:found|exist)|no such domain|unrouteable")),
     (
@@ -265,11 +268,11 @@ _WORDS = (
             r"no such (?:user|recipient|mailbox|address|person)",
             r"unknown (?:user|recipient|local part|mailbox|address)",
             r"invalid (?:recipient|mailbox|address)",
-            r"recipientnotfound|doesn't exist|couldn't be found",
+            phrase(r"recipientnotfound|doesn't exist|couldn't be found"),
         ),
     ),
     (Fault.REFUSED, _any(r"spam|unsolicited", r"block(?:ed|list)|blacklist|reputation", r"policy|not accepted", r"dmarc|\bspf\b|\bdkim\b")),
-    (Fault.UNREACHABLE, _any(r"timed? ?out|expired|retry timeout", r"connection refused|could ?n[o']t connect|unreachable")),
+    (Fault.UNREACHABLE, _any(phrase(r"timed? ?out|expired|retry timeout"), r"connection refused|could ?n[o']t connect|unreachable")),
 )
 
 
