@@ -18,6 +18,7 @@ from ballot.services.clock import spoken
 from ballot.web import build
 from ballot.web.board.texts import VERIFY
 from ballot.web.booth.texts import BOOTH, PAGES, catalogue
+from ballot.web.texts import for_script
 from ballot.web.trustee_api.texts import KEYHOLDER
 from tests.support.need import ROOT
 
@@ -29,6 +30,7 @@ SCREENS = {
     "verify": [*SHARED, build.VERIFY_SOURCES / "verify.js"],
     "officer": sorted((build.SOURCES.parent / "officer").glob("*.js")),
 }
+SENTENCES = build.KEYHOLDER_SOURCES / "sentences.js"
 TREES = {"booth": BOOTH, "keyholder": KEYHOLDER, "verify": VERIFY}
 FRAMES = [ROOT / "templates" / "booth" / name for name in ("vote.html", "check.html", "finished.html", "languages.html")]
 
@@ -153,10 +155,11 @@ def test_what_is_filled_in_is_called_and_nothing_else(page: str) -> None:
 # --- as the browser says it ----------------------------------------------------------------------------------------
 
 
-def in_node(expression: str) -> Any:
-    """A value computed by the booth's own texts.js, with the catalogue as the page has it."""
-    script = f"import * as T from {str(build.SOURCES / 'texts.js')!r}; T.load(JSON.parse(process.argv[1])); {expression}"
-    command = [*build.node_command(), "--input-type=module", "--eval", script, json.dumps(catalogue())]
+def in_node(expression: str, brought: Mapping[str, Any] | None = None) -> Any:
+    """A value computed by the booth's own texts.js, with the catalogue as the page has it; S are the key-holders' sentences."""
+    script = f"import * as T from {str(build.SOURCES / 'texts.js')!r}; import * as S from {str(SENTENCES)!r};"
+    script += f"T.load(JSON.parse(process.argv[1])); {expression}"
+    command = [*build.node_command(), "--input-type=module", "--eval", script, json.dumps(brought or catalogue())]
     return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
@@ -187,6 +190,40 @@ def test_the_browser_speaks_welsh() -> None:
         "31",
         {"id": "x", "lang": "en-GB"},
         "Dechrau",
+    ]
+
+
+def test_the_key_holders_sentences_count_and_list() -> None:
+    """The page brings one language, and speaks it."""
+    said = in_node(
+        "const view = { owner: 2, size: 5, threshold: 3, holder: 'Cy' }; console.log(JSON.stringify([S.holderOf(view), S.share(view),"
+        "S.share({ size: 1, threshold: 1 }), S.waitingFor(['Ann']), S.others(['Ann', 'Bob', 'Cy']), S.others([]), S.shownAgain([], view),"
+        "S.shownAgain(['Ann'], view), S.shownAgain(['Ann', 'Bob'], view), S.shownAgain(['Ann', 'Bob', 'Cy'], view), S.mayLose(view),"
+        "S.countLost({ ...view, lost: ['Ann'] }), S.countLost({ ...view, lost: ['Ann', 'Bob', 'Cy'] }), S.awaited(1, ['Ann', 'Bob']),"
+        "S.awaited(2, ['Ann', 'Bob']), S.stepDone('ballots', 1), S.stepDone('tally', 1)]))",
+        for_script(KEYHOLDER, [ENGLISH]),
+    )
+    enough, fewer = "The keys that were shown are enough to open the box, and", "The keys that were shown are not enough yet:"
+    lend = "3 people together could open it, so never lend your key."
+    spare = "So 2 keys may be lost in all, and the votes can still be counted."
+    assert said == [
+        "Key-holder 2 of 5: Cy",
+        f"3 of the 5 keys open the box. You may lose 2 keys between you and still count. {lend}",
+        "This one key opens the box.",
+        "Waiting for Ann",
+        "Still to make or prove their key: Ann, Bob and Cy.",
+        "All key-holders are ready.",
+        "All key-holders have shown that their keys still open.",
+        f"Still to show that their key opens: Ann. {enough} 1 of them may still be lost.",
+        f"Still to show that their key opens: Ann and Bob. {enough} none of them may still be lost.",
+        f"Still to show that their key opens: Ann, Bob and Cy. {fewer} 1 more must be found, or nobody can open the box.",
+        f"Tell the returning officer today. This ballot box has 5 keys and 3 of them open it. {spare}",
+        "Lost: Ann. 4 of 5 keys are left, and 3 are needed. 1 more may be lost.",
+        "Lost: Ann, Bob and Cy. 2 of 5 keys are left, and 3 are needed. That is too few to open the box.",
+        "Waiting for 1 more: Ann or Bob. This page goes on by itself.",
+        "Waiting for Ann and Bob. This page goes on by itself.",
+        "1 ballot checked",
+        "Sum of all ballots checked",
     ]
 
 
