@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import Any, Final
 
 from ballot.count import RULES
@@ -23,6 +24,18 @@ BASES: Final = {
     "electorate": phrase("of everyone who could vote"),
 }
 
+_CARRIED: Final = {
+    (Fraction(1, 2), "cast"): phrase("Carried by more than half of the votes for and against."),
+    (Fraction(1, 2), "papers"): phrase("Carried by more than half of everyone who voted."),
+    (Fraction(1, 2), "electorate"): phrase("Carried by more than half of everyone who could vote."),
+    (Fraction(2, 3), "cast"): phrase("Carried by at least two thirds of the votes for and against."),
+    (Fraction(2, 3), "papers"): phrase("Carried by at least two thirds of everyone who voted."),
+    (Fraction(2, 3), "electorate"): phrase("Carried by at least two thirds of everyone who could vote."),
+    (Fraction(3, 4), "cast"): phrase("Carried by at least three quarters of the votes for and against."),
+    (Fraction(3, 4), "papers"): phrase("Carried by at least three quarters of everyone who voted."),
+    (Fraction(3, 4), "electorate"): phrase("Carried by at least three quarters of everyone who could vote."),
+}
+
 
 def rule_words(rule: Mapping[str, Any], question: Question) -> str:
     """The rule as a sentence; a plain v1 election declares none."""
@@ -31,7 +44,8 @@ def rule_words(rule: Mapping[str, Any], question: Question) -> str:
     name = str(rule.get("rule", ""))
     if name == "motion":
         quorum = int(rule.get("quorum") or 0)
-        carried = phrase("Carried by {threshold}.", threshold=motion_threshold(rule).words)
+        threshold = motion_threshold(rule)
+        carried = _CARRIED[threshold.share, threshold.base]
         needed = phrases("At least {count} member must vote.", "At least {count} members must vote.", quorum)
         return joined([carried, needed]) if quorum else carried
     seats = int(rule.get("seats", 1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import product
 
 import pytest
 from sqlmodel import select
@@ -13,8 +14,10 @@ from ballot.count import RULES
 from ballot.models import Election, Meeting, Trustee
 from ballot.protocol.declarations import split_description
 from ballot.protocol.messages import QuestionH, QuestionNH
+from ballot.recount import BASES, THRESHOLDS, motion_threshold
 from ballot.services import lifecycle
 from ballot.web.effects import effects, quota_effects, standing
+from ballot.web.rules import rule_words
 from tests.web.conftest import Visitor, text_of
 from tests.web.test_journey import DETAILS, MOTION, freeze, make_ballot, make_meeting, upload
 
@@ -26,6 +29,12 @@ FOR = QuestionH(("For", "Against"), 1, 1, "M", blank=True)
 @pytest.fixture
 def meeting(returning_officer: Visitor) -> str:
     return make_meeting(returning_officer)
+
+
+def test_a_page_says_what_carries_a_motion_as_the_count_does() -> None:
+    for threshold, base in product(THRESHOLDS, BASES):
+        rule = {"rule": "motion", "threshold": threshold, "base": base}
+        assert f"Carried by {motion_threshold(rule).words}." == rule_words(rule, FOR)
 
 
 @pytest.mark.parametrize(

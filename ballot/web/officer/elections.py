@@ -446,7 +446,7 @@ def _save_question(uuid: str, form: QuestionForm, number: int | None) -> AnyResp
 
 class TrusteesForm(Form):
     people = text(
-        "Key-holders",
+        phrase("Key-holders"),
         hint=phrase("One on each line: name, then comma, then e-mail address. At least 3; 5 is better."),
         missing=phrase("Name the key-holders, one on each line"),
     )
