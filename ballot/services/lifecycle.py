@@ -233,7 +233,7 @@ def check_questions(questions: Sequence[Question], rules: Sequence[Mapping[str, 
         _text(question.question, where)
         if not question.question.strip():
             raise MalformedError(phrase("{where} has no text.", where=where))
-        answers = [_line(answer, f"{where}: a choice") for answer in question.answers]
+        answers = [_line(answer, phrase("{where}: a choice", where=where)) for answer in question.answers]
         if list(question.answers) != answers:
             raise MalformedError(phrase("{where}: a choice begins or ends with a blank.", where=where))
         if len({unicodedata.normalize("NFKC", answer).casefold() for answer in answers}) != len(answers):

@@ -287,10 +287,12 @@ def make_card(session: Session, handle: str, *, cause: Cause, actor: Actor, appr
     made = cards(session, entry.meeting_id)
     members = session.get_one(Roll, entry.meeting_id).included
     if entry.cards >= MOST_CARDS or made >= max(CARDS_ANYWAY, members // CARDS_IN):
-        raise PreconditionError(
-            f"No more cards can be made: {MOST_CARDS} for one member, and {max(CARDS_ANYWAY, members // CARDS_IN)} in this meeting, are "
-            "the most. Send a new link by e-mail instead."
+        limits = phrase(
+            "No more cards can be made: {one} for one member, and {all} in this meeting, are the most. Send a new link by e-mail instead.",
+            one=MOST_CARDS,
+            all=max(CARDS_ANYWAY, members // CARDS_IN),
         )
+        raise PreconditionError(limits)
     agreement = approvals.find(session, entry.meeting_id, approvals.Need.CARD, handle, actor, approval, now)
     second = approvals.use(session, entry.meeting_id, approvals.Need.CARD, handle, actor, approval, now)
     if agreement is None or agreement.given_by is None:

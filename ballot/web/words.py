@@ -141,6 +141,7 @@ def install(app: Flask) -> None:
         "on_day": on_day,
         "span_of_days": when_of_days,
         "capfirst": capfirst,
+        "said": said,
         "section_name": section,
         "state_tag": tag,
         "state_name": lambda state: said(STATE[ElectionState(state)][0]),

@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from ballot.errors import MalformedError
-from ballot.language import shown
-from ballot.services.clock import spoken, spoken_hour
+from ballot.language import phrase, shown
+from ballot.services.clock import LONDON, MONTHS, WEEKDAYS, spoken_hour
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def invitation(
         "invitation",
         f"invitation/{meeting_id}/{handle}/{generation}/{reminder}",
         address,
-        _practice(f"{what}: closes {_short(closes)}", practice=practice),
+        _practice(phrase("{what}: closes {when}", what=what, when=_short(closes)), practice=practice),
         words,
         meeting_id,
         handle,
@@ -117,7 +117,9 @@ def receipt(
         "receipt",
         f"receipt/{secrets.token_hex(16)}",
         address,
-        _practice(f"Your vote is in the ballot box: {election}, closes {_short(closes)}", practice=practice),
+        _practice(
+            phrase("Your vote is in the ballot box: {ballot}, closes {when}", ballot=election, when=_short(closes)), practice=practice
+        ),
         words,
         meeting_id,
     )
@@ -138,7 +140,7 @@ def roll_answer(
     """Whether an address is on a meeting's list; without a name it is a stranger's. Its row names nobody, and goes when the mail has."""
     words = {
         "meeting": meeting,
-        "name": name or "there",
+        "name": name or phrase("there"),
         "known": bool(name),
         "on_the_list": on_the_list,
         "reason": reason,
@@ -146,14 +148,14 @@ def roll_answer(
         "final": final,
         "practice": practice,
     }
-    subject = _practice(f"The list of members for the {meeting}", practice=practice)
+    subject = _practice(phrase("The list of members for the {meeting}", meeting=meeting), practice=practice)
     return Letter("roll-answer", f"roll-answer/{secrets.token_hex(16)}", address, subject, words, meeting_id)
 
 
 def sign_in(*, name: str, address: str, link: str, code: str, minutes: int) -> Letter:
     """An officer's sign-in link and the same code for typing, good once."""
     words = {"name": name, "link": link, "code": code, "minutes": minutes}
-    return Letter("sign-in", f"sign-in/{secrets.token_hex(16)}", address, "Your sign-in link", words)
+    return Letter("sign-in", f"sign-in/{secrets.token_hex(16)}", address, phrase("Your sign-in link"), words)
 
 
 def trustee_link(
@@ -176,7 +178,7 @@ def trustee_link(
         "trustee",
         f"trustee/{election_uuid}/{number}/{generation}/{secrets.token_hex(4)}",
         address,
-        _practice(f"You are a key-holder: {election}, closes {_short(closes)}", practice=practice),
+        _practice(phrase("You are a key-holder: {ballot}, closes {when}", ballot=election, when=_short(closes)), practice=practice),
         words,
         meeting_id,
     )
@@ -242,24 +244,33 @@ def second_person(
 ) -> Letter:
     """Another officer is asked to agree to an act that needs two people. The link is a page behind the sign-in, and no secret."""
     words = {"name": name, "asked_by": asked_by, "act": act, "about": about, "meeting": meeting, "link": link}
-    return Letter("second", f"second/{approval}/{officer}", address, f"A second person is needed: {act}, {meeting}", words, meeting_id)
+    return Letter(
+        "second",
+        f"second/{approval}/{officer}",
+        address,
+        phrase("A second person is needed: {act}, {meeting}", act=act, meeting=meeting),
+        words,
+        meeting_id,
+    )
 
 
 def test_of(letter: Letter, address: str) -> Letter:
     """The same words as a test to an officer: marked in the heading and on top, and counted as nobody's letter."""
     words = {**letter.words, "test": True}
-    return Letter("test", f"test/{secrets.token_hex(16)}", address, f"TEST: {letter.subject}", words, template=letter.kind)
+    return Letter(
+        "test", f"test/{secrets.token_hex(16)}", address, phrase("TEST: {subject}", subject=letter.subject), words, template=letter.kind
+    )
 
 
 def usual_subject(kind: str, meeting: str) -> str:
     """How the subject begins where the officer wrote no other."""
     match kind:
         case "reminder":
-            return f"Reminder: vote at the {meeting}"
+            return phrase("Reminder: vote at the {meeting}", meeting=meeting)
         case "result":
-            return f"Results: {meeting}"
+            return phrase("Results: {meeting}", meeting=meeting)
         case _:
-            return f"Vote at the {meeting}"
+            return phrase("Vote at the {meeting}", meeting=meeting)
 
 
 def unbroken(text: object) -> str:
@@ -268,21 +279,24 @@ def unbroken(text: object) -> str:
 
 
 def _practice(subject: str, *, practice: bool) -> str:
-    return f"PRACTICE: {subject}" if practice else subject
+    return phrase("PRACTICE: {subject}", subject=subject) if practice else subject
 
 
 def _short(moment: datetime) -> str:
     """`Friday 20 March, 5pm`: for subjects, which phones cut short."""
-    day = spoken(moment).split(" at ")[0].rsplit(" ", 1)[0]
-    return f"{day}, {spoken_hour(moment)}"
+    local = moment.astimezone(LONDON)
+    names = {"weekday": WEEKDAYS[local.weekday()], "day": local.day, "month": MONTHS[local.month - 1]}
+    return phrase("{weekday} {day} {month}, {hour}", **names, hour=spoken_hour(moment))
 
 
 def checked_heading(what: str, value: str) -> str:
     """A value that may stand in a mail's heading. Raises: MalformedError if it holds a line break or another control character."""
     if any(ord(character) < 32 or ord(character) == 127 or character in "\u2028\u2029\x85" for character in value):
-        raise MalformedError(f"The {what} of a mail holds a line break or another control character: {value[:60]!r}.")
+        raise MalformedError(
+            phrase("The {what} of a mail holds a line break or another control character: {value!r}.", what=what, value=value[:60])
+        )
     if not value.strip() or len(value) > 400:
-        raise MalformedError(f"The {what} of a mail is empty or longer than 400 characters.")
+        raise MalformedError(phrase("The {what} of a mail is empty or longer than 400 characters.", what=what))
     return value
 
 
@@ -300,7 +314,7 @@ def checked_address(value: str) -> str:
         or not re.fullmatch(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}", name)
         or not re.fullmatch(r"[A-Za-z0-9.-]{1,253}", domain)
     ):
-        raise MalformedError(f"{value[:80]!r} is not an e-mail address that this service can write to.")
+        raise MalformedError(phrase("{value!r} is not an e-mail address that this service can write to.", value=value[:80]))
     return f"{name}@{domain}"
 
 
@@ -321,16 +335,25 @@ def checked_introduction(words: str, public_url: str) -> str:
     """
     plain = words.replace("\r\n", "\n").replace("\r", "\n").strip()
     if len(plain) > LONGEST_INTRODUCTION:
-        raise MalformedError(f"Your words are {len(plain):,} characters long. Make them {LONGEST_INTRODUCTION:,} or fewer.")
+        raise MalformedError(
+            phrase(
+                "Your words are {length:,} characters long. Make them {longest:,} or fewer.",
+                length=len(plain),
+                longest=LONGEST_INTRODUCTION,
+            )
+        )
     if any((ord(c) < 32 and c != "\n") or ord(c) == 127 or c in "\u2028\u2029\x85" for c in plain):
-        raise MalformedError("Your words hold a tab or an invisible character. Type them again, or paste them as plain text.")
+        raise MalformedError(phrase("Your words hold a tab or an invisible character. Type them again, or paste them as plain text."))
     if _CODE.search(plain):
-        raise MalformedError("Take out the voting code. Each member’s own code is added below your words.")
+        raise MalformedError(phrase("Take out the voting code. Each member’s own code is added below your words."))
     for found in _ADDRESS.findall(plain):
         address = found.rstrip(".,;:!?)’”'")
         if _looks_like_voting(address, public_url):
             raise MalformedError(
-                f"Take out the link {address[:80]}. It looks like a voting link, and members should find only one: their own."
+                phrase(
+                    "Take out the link {address}. It looks like a voting link, and members should find only one: their own.",
+                    address=address[:80],
+                )
             )
     return plain
 
@@ -350,9 +373,9 @@ def checked_subject(words: str) -> str:
         return ""
     plain = checked_heading("subject", words.strip())
     if len(plain) > LONGEST_SUBJECT:
-        raise MalformedError(f"Make the subject {LONGEST_SUBJECT} characters or fewer: phones cut long ones short.")
+        raise MalformedError(phrase("Make the subject {longest} characters or fewer: phones cut long ones short.", longest=LONGEST_SUBJECT))
     if _ADDRESS.search(plain) or _CODE.search(plain):
-        raise MalformedError("Take the link or code out of the subject.")
+        raise MalformedError(phrase("Take the link or code out of the subject."))
     if plain.casefold().startswith(("test", "practice")):
-        raise MalformedError("The subject cannot begin with TEST or PRACTICE: these words mark other e-mails.")
+        raise MalformedError(phrase("The subject cannot begin with TEST or PRACTICE: these words mark other e-mails."))
     return plain

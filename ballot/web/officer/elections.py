@@ -265,7 +265,8 @@ def _question(form: QuestionForm) -> tuple[Question, dict[str, Any]] | None:
         question, rule = form.question()
         lifecycle.check_questions([question], [rule])
     except BallotError as error:
-        form.put_error("choices" if "choices" in form else "wording", str(error).removeprefix("Question 1: "))
+        words, only = str(error), "Question 1: "
+        form.put_error("choices" if "choices" in form else "wording", words.removeprefix(only) if words.startswith(only) else words)
         return None
     return question, rule
 

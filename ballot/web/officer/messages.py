@@ -21,6 +21,7 @@ from ballot.web.access import CONDUCT, STAFF, open_to
 from ballot.web.forms import Form, line, text
 from ballot.web.officer import bp
 from ballot.web.officer.common import actor, meeting_of, rights
+from ballot.web.words import said
 
 MOST_TESTS: Final = 10  # in ten minutes, of all officers together
 
@@ -115,7 +116,7 @@ def message(meeting_id: str, kind: str) -> str:
         meeting_of(db, meeting_id)
         words = wording.words_of(db, meeting_id, Kind(kind))
         form = MessageForm(formdata=None, data={"subject": words.subject, "introduction": words.introduction})
-        return _page(db, meeting_id, Kind(kind), form, words, "Saved." if "saved" in request.args else "")
+        return _page(db, meeting_id, Kind(kind), form, words, phrase("Saved.") if "saved" in request.args else "")
 
 
 @bp.post("/m/<base58:meeting_id>/messages/<any(invitation,reminder,result):kind>")
@@ -166,6 +167,6 @@ def live_message(meeting_id: str, kind: str) -> ResponseReturnValue:
         meeting_of(db, meeting_id)
         words = form.typed(meeting_id, Kind(kind))
         if words is None:
-            return jsonify(problems=[sentence for _, sentence in form.problems()])
+            return jsonify(problems=[said(sentence) for _, sentence in form.problems()])
         letter = shown(_specimen(db, meeting_id, Kind(kind), words))
     return jsonify(problems=[], subject=letter.subject, plain=letter.plain)
