@@ -35,7 +35,6 @@ def test_the_booth_is_used_with_the_keyboard_alone(meeting: Meeting, voter: Vote
 
     voter.wait_for_heading("Strategy committee")
     for number, name in (("1st", "Bram Lister"), ("2nd", "Asha Okafor"), ("3rd", "Femi Adeyemi")):
-        voter.keys(Keys.HOME)
         voter.driver.execute_script("document.querySelector('h1').focus()")
         voter.tab_to(f"Choose {name} as {number}")
         voter.keys(Keys.ENTER)
