@@ -92,7 +92,7 @@ class Text(str):
         if isinstance(source, Plural):
             said = speak.ngettext(source.one, source.many, int(str(self.values["count"])))
         else:
-            said = speak.gettext(source)
+            said = speak.gettext(source) if source else ""  # the empty text is the catalogue's own heading
         return said.format(**{name: in_language(value, language) for name, value in self.values.items()}) if self.values else said
 
 

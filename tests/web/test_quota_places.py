@@ -286,3 +286,4 @@ def test_an_officer_is_told_what_follows_when_a_withdrawal_leaves_quota_places_u
     assert result in page
     if unmet == "leave-empty":
         assert "1 of the unfilled places for group “Women”" in page
+        assert "The quota places changed the result: Jon Bell not elected." in page

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ballot.language import ENGLISH, LANGUAGES, Plural, forms, plurals, read_catalogue, translated, translations
+from ballot.language import ENGLISH, LANGUAGES, Plural, forms, listing, phrase, plurals, read_catalogue, translated, translations
 from ballot.services.clock import spoken
 from ballot.web import build
 from ballot.web.board.texts import VERIFY
@@ -92,6 +92,12 @@ def test_plurals_follow_the_language() -> None:
     left = BOOTH["list"]["left"]
     for number in (*range(30), 100, 101, 102, 199):
         assert rule(left.one, left.many, number) == forms(left, "cy")[int(plurals("cy")[number])], number
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_nothing_is_nothing_in_every_language(language: str) -> None:
+    """A catalogue's own heading is the translation of the empty text."""
+    assert "" == phrase("").in_language(language) == listing([]).in_language(language)
 
 
 # --- nothing outside -----------------------------------------------------------------------------------------------

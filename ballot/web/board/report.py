@@ -93,11 +93,11 @@ def quotas_of(record: Record) -> Quotas | None:
         beside = phrase("Without the quota places, the same would be elected.")
     else:
         gained, lost = [i for i in chosen if i not in plain], [i for i in plain if i not in chosen]
-        changed = (
-            N_("The quota places changed the result: {gained} elected, and not {lost}.")
-            if lost
-            else N_("The quota places changed the result: {gained} elected.")
-        )
+        changed = N_("The quota places changed the result: {gained} elected, and not {lost}.")
+        if not lost:
+            changed = N_("The quota places changed the result: {gained} elected.")
+        elif not gained:
+            changed = N_("The quota places changed the result: {lost} not elected.")
         beside = phrase(changed, gained=_who(record, gained), lost=_who(record, lost))
     return Quotas(
         limits=record.constraints,
