@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from sqlmodel import Session, col, select
 
@@ -67,6 +67,62 @@ class Act(TextEnum):
     TIDY_POSTPONED = N_("deletion postponed")
     TIDIED = N_("members unlinked from credentials")
     RESTORED = N_("restored from a backup")
+
+
+# What the details of an act are called. In the journal they are in English; a page that shows it looks for them in the catalogue.
+DETAILS: Final = (
+    N_("act"),
+    N_("at"),
+    N_("backup of"),
+    N_("ballots"),
+    N_("ballots replayed from the published archives"),
+    N_("cause"),
+    N_("choice"),
+    N_("closes"),
+    N_("commitment"),
+    N_("companion"),
+    N_("credentials"),
+    N_("cut-off"),
+    N_("elections"),
+    N_("encrypted tally"),
+    N_("fingerprint"),
+    N_("for"),
+    N_("found again"),
+    N_("from"),
+    N_("half"),
+    N_("hash"),
+    N_("head"),
+    N_("height"),
+    N_("included"),
+    N_("key-holder"),
+    N_("key-holders"),
+    N_("keys left"),
+    N_("left out"),
+    N_("mailing"),
+    N_("mails"),
+    N_("members unlinked from"),
+    N_("message"),
+    N_("name"),
+    N_("needed"),
+    N_("not canonical"),
+    N_("number"),
+    N_("number so far"),
+    N_("object"),
+    N_("opens"),
+    N_("order"),
+    N_("people"),
+    N_("question"),
+    N_("reason"),
+    N_("roll"),
+    N_("share"),
+    N_("shares"),
+    N_("shuffle"),
+    N_("split trust"),
+    N_("the list of members too"),
+    N_("to"),
+    N_("two people"),
+    N_("why"),
+)
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from ballot.language import (
     reading,
     shown,
 )
+from ballot.services import journal
 from ballot.web.forms import Form, line
 from tests.support.need import ROOT
 from tests.web.conftest import Visitor
@@ -140,6 +141,22 @@ def test_every_sentence_is_in_the_catalogue() -> None:
         if found := outside(path.read_text(encoding="utf-8")):
             left[module] = found
     assert left == EXCEPTIONS
+
+
+def test_what_the_details_of_the_journal_are_called_is_in_the_catalogue() -> None:
+    keys = set()
+    for path in (ROOT / "ballot" / "services").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case (
+                    ast.Assign(targets=[ast.Name(id="details")], value=ast.AST() as value)
+                    | ast.AnnAssign(target=ast.Name(id="details"), value=ast.AST() as value)
+                    | ast.AugAssign(target=ast.Name(id="details"), value=value)
+                    | ast.keyword(arg="details", value=value)
+                ):
+                    inside = (key for part in ast.walk(value) if isinstance(part, ast.Dict) for key in part.keys)
+                    keys |= {key.value for key in inside if isinstance(key, ast.Constant)}
+    assert set(journal.DETAILS) == keys
 
 
 def holes(text: str) -> set[str]:
