@@ -106,7 +106,13 @@ class TextEnum(StrEnum):
 
 def phrase(text: str, /, **values: object) -> Text:
     """A text of ours with values for its names in braces. A text is one whole sentence where that can be, for its order may change."""
-    return Text(text.format(**values) if values else text, text, values)
+    return Text(text.format(**values), text, values) if values else _bare(text)
+
+
+@lru_cache(maxsize=4096)
+def _bare(text: str) -> Text:
+    """One object for each text that fills nothing in: a list of members may have a hundred thousand of them."""
+    return Text(text)
 
 
 def phrases(one: str, many: str, count: int, /, **values: object) -> Text:

@@ -117,11 +117,6 @@ def when(election: Election) -> str:
             return phrase("Closed {when}", when=spoken(election.closed_at or election.closes_at))
 
 
-def count_of(number: int, one: str, many: str = "") -> str:
-    """“1 ballot”, “2 ballots”, with commas in large numbers."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
 def journal_value(value: Any) -> str:
     """A detail of a journal entry as words."""
     if isinstance(value, dict):
@@ -151,7 +146,6 @@ def install(app: Flask) -> None:
         "lowerfirst": lowerfirst,
         "role_name": lambda word: ROLE.get(word, word),
         "need_name": lambda word: NEED.get(word, word),
-        "count_of": count_of,
         "thousands": lambda number: f"{number:,}",
         "unbroken": unbroken,
     }

@@ -239,6 +239,13 @@ def test_a_forms_labels_and_problems_are_said_in_the_readers_language(app: Flask
         assert "hanner dydd" in str(form.one.label)
 
 
+def test_a_message_that_wtforms_formats_stays_a_text() -> None:
+    for path in (ROOT / "ballot" / "web").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and name_of(node) in {"NumberRange", "Length"}:
+                assert "whole(" in ast.unparse(node), path
+
+
 def test_the_next_request_of_a_thread_is_in_english_again(anybody: Visitor) -> None:
     assert 'lang="cy"' in anybody.get("/vote?lang=cy").text
     assert "noon" == shown(NOON)

@@ -25,7 +25,7 @@ from ballot.services.turnout import left_words, turnout_of
 from ballot.web import site
 from ballot.web.access import CONDUCT, STAFF, open_to
 from ballot.web.effects import effects, quota_effects, standing, template_effect
-from ballot.web.forms import UK, Form, clock_time, day, line, lines_of, moment_of, options, text
+from ballot.web.forms import UK, Form, clock_time, day, line, lines_of, moment_of, options, text, whole
 from ballot.web.officer import bp
 from ballot.web.officer.common import actor, election_of, meeting_of, rights, work_on
 from ballot.web.officer.questions import KINDS, QuestionForm, Whole, kind_of
@@ -51,7 +51,7 @@ class DetailsForm(Form):
     notice_days = Whole(
         phrase("Days of notice that your rules ask for"),
         description=phrase("Clear days between the e-mail and the opening, for every ballot of this meeting. Leave it empty for none."),
-        validators=[Optional(), NumberRange(0, 365, phrase("Type a number of days, such as 14."))],
+        validators=[Optional(), NumberRange(0, 365, whole(phrase("Type a number of days, such as 14.")))],
     )
     replace = BooleanField(
         phrase("Members can change their vote until voting closes"),
