@@ -15,9 +15,21 @@ from wtforms import DateField, Field, StringField, TextAreaField, TimeField, Val
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length, Optional
 
-from ballot.language import Text, phrase
+from ballot.language import N_, Text, phrase
 
 UK = ZoneInfo("Europe/London")
+
+
+class _Theirs:
+    """What WTForms says by itself; the one sentence of it that our pages show is marked here."""
+
+    shown = N_("Not a valid choice.")
+
+    def gettext(self, text: str) -> Text:
+        return Text(text)
+
+    def ngettext(self, one: str, many: str, number: int) -> Text:
+        return Text(one if number == 1 else many)
 
 
 class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
@@ -25,6 +37,9 @@ class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
 
     class Meta(FlaskForm.Meta):  # type: ignore[misc]  # as above
         csrf = False  # access.check_request has checked it; the template writes the token with `token()`
+
+        def get_translations(self, _form: FlaskForm) -> _Theirs:
+            return _Theirs()
 
     def problems(self) -> list[tuple[str, str]]:
         """Field name and sentence of each error, in the order of the page."""

@@ -13,6 +13,7 @@ from babel.messages.pofile import write_po
 from flask import Flask
 from jinja2 import nodes
 from sqlmodel import select
+from werkzeug.test import TestResponse
 
 from ballot import language
 from ballot.app import Site
@@ -203,14 +204,16 @@ def abroad(app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
 def test_pages_say_nothing_from_outside_of_the_catalogue(site: Site, returning_officer: Visitor) -> None:
     officer, plain = returning_officer, dict[str, list[str]]()
 
+    def read(page: str, response: TestResponse, status: int = 200) -> None:
+        assert status == response.status_code, page
+        said = Page(response.get_data(as_text=True), {"main", "title"}).said
+        assert re.search("[\uff21-\uff5a]{3}", "".join(said)), page
+        if found := [text for text in said if WORDS.search(DATA.sub("", text))]:
+            plain[page] = found
+
     def look(place: str, *pages: str) -> None:
         for page in pages:
-            response = officer.get(place + page)
-            assert 200 == response.status_code, place + page
-            said = Page(response.get_data(as_text=True), {"main", "title"}).said
-            assert re.search("[\uff21-\uff5a]{3}", "".join(said)), page
-            if found := [text for text in said if WORDS.search(DATA.sub("", text))]:
-                plain[place + page] = found
+            read(place + page, officer.get(place + page))
 
     look("/officer", "/", "/meetings/new", "/account")
     meeting = f"/officer/m/{(made := make_meeting(officer))}"
@@ -219,6 +222,7 @@ def test_pages_say_nothing_from_outside_of_the_catalogue(site: Site, returning_o
     look(meeting, "/roll/check", "/roll/check?show=cannot", "/roll/save")
     freeze(officer, made)
     look(meeting, "/roll", "/elections/new", "/elections/new/committee")
+    read("refused", officer.post(f"{meeting}/elections/new/motion", {"electorate": "Ω", "opens_on": "Ω"}), 422)
     ballot = f"/officer/e/{make_ballot(officer, made, name='Ω', practice='y', **{'question-wording': 'Ω'})}"
     look(ballot, "", "/questions", "/questions/1", "/details", "/trustees", "/lock")
     assert 303 == officer.post(f"{ballot}/lock", {"code": officer.digits()}).status_code
