@@ -501,15 +501,16 @@ def publish(
         return election
 
 
+VERIFYING: Final = {
+    step: phrase("Verifying the whole ballot box, step {number} of {steps}", number=step.number, steps=len(Step)) for step in Step
+}
+
+
 def verify(database: Database, election_uuid: str, *, executor: Executor | None = None, progress: Progress = no_progress) -> Report:
     """What our verifier says of the archive and companion file as they would be downloaded now."""
 
     def tell(step: Step, part: float | None) -> None:
-        progress(
-            phrase("Verifying the whole ballot box, step {number} of {steps}", number=step.number, steps=len(Step)),
-            round(100 * (part or 0)),
-            100 * (part is not None),
-        )
+        progress(VERIFYING[step], round(100 * (part or 0)), 100 * (part is not None))
 
     with tempfile.TemporaryFile() as file:
         for piece in board.stream_archive(database, election_uuid)[1]:

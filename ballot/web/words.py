@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from ballot.language import N_, Text, phrase, shown
 from ballot.models import Election, ElectionState
+from ballot.services import tally
 from ballot.services.clock import LONDON, spoken, spoken_day, spoken_hour
 from ballot.services.mail import State as MailState
 from ballot.services.mail.letters import unbroken
@@ -76,6 +77,11 @@ def said(text: object) -> str:
     return shown(Text(text) if type(text) is str else text)
 
 
+def job_words(words: str) -> str:
+    """What a job is doing: its words were stored, in English."""
+    return said(next((text for text in tally.VERIFYING.values() if text == words), words))
+
+
 def capfirst(text: object) -> str:
     """The first letter large, the rest as it is."""
     words = said(text)
@@ -137,6 +143,7 @@ def install(app: Flask) -> None:
         "span_of_days": when_of_days,
         "capfirst": capfirst,
         "said": said,
+        "job_words": job_words,
         "section_name": section,
         "state_tag": tag,
         "state_name": lambda state: said(STATE[ElectionState(state)][0]),
