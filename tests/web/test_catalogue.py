@@ -46,7 +46,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = dict(attrs)
         self._inside = self._inside or tag in self._rooms
-        self._note(*(value or "" for name, value in attrs if name in ALOUD))
+        self._note(*(text or "" for name, text in attrs if name in ALOUD or (name.startswith("data-") and SENTENCE.search(text or ""))))
         if self._silent[:1] == [tag] or (not self._silent and (tag in SILENT or self._is_code(tag, found))):
             self._silent.append(tag)
 
@@ -112,9 +112,10 @@ def test_words_outside_of_the_catalogue_are_found(app: Flask) -> None:
     source = """<p class="lead">one <a href="/page" title="two">{{ "three" if here else _("marked") }}</a> {% trans %}marked{% endtrans %}
         {% set both = {"key": ("Four words", _("marked"))}[key] %}{% if key == "no word" %}{{ name or " five" }} {% else %}six{% endif %}
         {{ field("seven words", class="short code") }} {% trans more="eight" if many else _("marked") %}{{ more }} texts{% endtrans %}
-        <code>no word</code> {{ "nine: " ~ number }} {{ number|count_of("ten") }} {{ "eleven"|mail_state }}{{ found|map("name") }}</p>"""
+        <code data-text="nine words">no word</code>
+        {{ "nine: " ~ number }} {{ number|count_of("ten") }} {{ "eleven"|mail_state }}{{ found|map("name") }}</p>"""
     found = " ".join(words_outside(app.jinja_env.parse(source)))
-    assert "one two three Four words five six seven words eight nine: ten eleven" == found
+    assert "one two three Four words five six seven words eight nine words nine: ten eleven" == found
 
 
 def test_no_template_has_words_outside_of_the_catalogue(app: Flask) -> None:
