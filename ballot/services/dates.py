@@ -157,7 +157,8 @@ def _clock_changes(opens: datetime, closes: datetime) -> list[str]:
         if (way := clock_change(day)) and _noon(day) - timedelta(hours=12) < closes:
             forward = N_("The clocks go forward on {day}, while voting is open. It closes {when}, by the clock of that day.")
             back = N_("The clocks go back on {day}, while voting is open. It closes {when}, by the clock of that day.")
-            found.append(phrase(forward if way == "forward" else back, day=spoken_day(day), when=spoken(closes)))
+            words = forward if way == "forward" else back
+            found.append(phrase(words, day=spoken_day(day), when=spoken(closes)))
         day += timedelta(days=1)
     if clock_change(last) == "back" and closes.astimezone(LONDON).hour == 1:
         found.append(

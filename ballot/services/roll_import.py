@@ -243,7 +243,7 @@ def edit(
     Raises: as `keep`; MalformedError: a value is too long.
     """
     if any(len(value) > MAX_FIELD for values in edits.values() for value in values.values()):
-        raise MalformedError(phrase("Make each value {max_field} characters or fewer.", max_field=MAX_FIELD))
+        raise MalformedError(phrase("Make each value {most} characters or fewer.", most=MAX_FIELD))
     row = _row(session, meeting_id, actor, now, for_update=True)
     work = _work(keys, row)
     merged = {**work.edits, **{number: {**work.edits.get(number, {}), **values} for number, values in edits.items()}}

@@ -199,7 +199,7 @@ _FAILED = _any(
     r"delivery (?:is )?delayed|message delayed",
 )
 _DELAYED = _any(r"delayed", r"will (?:retry|be retried|keep trying|continue)", r"still (?:being )?(?:trying|tried|in the queue)")
-_GIVEN_UP = _any(r"permanent", r"given up|giving up|this is the last", phrase(r"will not be retried|failed permanently"))
+_GIVEN_UP = _any(r"permanent", r"given up|giving up|this is the last", r"will not be retried|failed permanently")
 _SAID = re.compile(r"\b(?:[45]\d\d[ -].{0,200}|[45]\.\d{1,3}\.\d{1,3}\b.{0,200})")
 
 
@@ -257,7 +257,7 @@ _CODES = {
     "4.310": Fault.NO_DOMAIN,
 }
 _WORDS = (
-    (Fault.FULL, _any(r"mailbox (?:is )?full", phrase(r"over ?quota|quota exceeded"), r"insufficient (?:storage|space)|out of storage")),
+    (Fault.FULL, _any(r"mailbox (?:is )?full", r"over ?quota|quota exceeded", r"insufficient (?:storage|space)|out of storage")),
     (Fault.CLOSED, _any(r"(?:account|mailbox|user)\b.{0,40}\b(?:disabled|inactive|suspended|deactivated|closed)")),
     (Fault.NO_DOMAIN, _any(r"host (?:or domain name )?not found", r"domain .{0,60}not (?:found|exist)|no such domain|unrouteable")),
     (
@@ -268,11 +268,11 @@ _WORDS = (
             r"no such (?:user|recipient|mailbox|address|person)",
             r"unknown (?:user|recipient|local part|mailbox|address)",
             r"invalid (?:recipient|mailbox|address)",
-            phrase(r"recipientnotfound|doesn't exist|couldn't be found"),
+            r"recipientnotfound|doesn't exist|couldn't be found",
         ),
     ),
     (Fault.REFUSED, _any(r"spam|unsolicited", r"block(?:ed|list)|blacklist|reputation", r"policy|not accepted", r"dmarc|\bspf\b|\bdkim\b")),
-    (Fault.UNREACHABLE, _any(phrase(r"timed? ?out|expired|retry timeout"), r"connection refused|could ?n[o']t connect|unreachable")),
+    (Fault.UNREACHABLE, _any(r"timed? ?out|expired|retry timeout", r"connection refused|could ?n[o']t connect|unreachable")),
 )
 
 

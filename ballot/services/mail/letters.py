@@ -140,6 +140,7 @@ def roll_answer(
     """Whether an address is on a meeting's list; without a name it is a stranger's. Its row names nobody, and goes when the mail has."""
     words = {
         "meeting": meeting,
+        # Translators: stands in the place of a name, as in "Hello there,".
         "name": name or phrase("there"),
         "known": bool(name),
         "on_the_list": on_the_list,
