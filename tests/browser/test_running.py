@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 import random
 import re
 import shutil
@@ -34,11 +33,11 @@ from ballot.web.turnout import line as turnout_line
 from tests.browser.hall import MOTION, OFFICER, RON, Hall, Meeting, draft
 from tests.browser.voter import Voter
 from tests.services.world import World
-from tests.support.chromium import PHONE, browser, next_page
+from tests.support.chromium import DESK, PHONE, browser, next_page
+from tests.support.pictures import FOLDER, WANTED, as_wide_as, take_both
 
 pytestmark = pytest.mark.browser
 
-SCREENSHOTS = os.environ.get("BALLOT_SCREENSHOTS", "")
 
 NAMES = [
     "Asha Okafor", "Bram Lister", "Cerys Nuttall-Featherstonehaugh", "Dilip Shah", "Elsie Marsden", "Femi Adeyemi", "Gail Platt",
@@ -81,14 +80,12 @@ def screen() -> Iterator[Chrome]:
 
 
 def picture(driver: Chrome, name: str) -> None:
-    """The whole page, where BALLOT_SCREENSHOTS names a folder; and in any case: nothing is wider than the screen."""
-    width = driver.execute_script("return [document.documentElement.scrollWidth, document.documentElement.clientWidth]")
-    assert width[0] <= width[1], f"{name} is {width[0]} wide on a screen of {width[1]}"
-    if SCREENSHOTS:
-        folder = Path(SCREENSHOTS)
-        folder.mkdir(parents=True, exist_ok=True)
-        shot = driver.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True, "format": "png"})
-        (folder / f"running {name} {width[1]}.png").write_bytes(base64.b64decode(shot["data"]))
+    """On a phone and on a desk; and in any case: nothing is wider than the screen."""
+    for size in (PHONE, DESK):
+        with as_wide_as(driver, size):
+            wide = driver.execute_script("return document.documentElement.scrollWidth")
+            assert wide <= size[0], f"{name} is {wide} wide on a screen of {size[0]}"
+    take_both(driver, f"running {name}")
 
 
 # --- officers -----------------------------------------------------------------------------------------------------
@@ -284,9 +281,9 @@ def on_paper(driver: Chrome, name: str, folder: Path | None = None) -> Path:
     printed = driver.execute_cdp_cmd("Page.printToPDF", {"paperWidth": 8.27, "paperHeight": 11.69, "printBackground": False})
     path = folder / f"{name}.pdf"
     path.write_bytes(base64.b64decode(printed["data"]))
-    if SCREENSHOTS:
-        Path(SCREENSHOTS).mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, Path(SCREENSHOTS) / path.name)
+    if WANTED:
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, FOLDER / path.name)
     return path
 
 
