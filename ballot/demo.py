@@ -153,10 +153,11 @@ def find_or_make(config: Config, database: Database, keys: Keys, clock: Clock, r
             _key_day(made, election.uuid, rng)
             lifecycle.lock(database, keys, election.uuid, first, now, approval=made.agreed(Need.LOCK, election.uuid))
     locked = [election.uuid for election in made.elections() if election.state is ElectionState.LOCKED]
-    agreements = {uuid: made.agreed(Need.OPEN, uuid) for uuid in locked}
+    reason = "This is a sample, made in one go."
+    agreements = {uuid: made.agreed(Need.OPEN, uuid, reason) for uuid in locked}
     with database.write() as session:
         for uuid in locked:
-            lifecycle.open_voting(session, uuid, first, now, reason="This is a sample, made in one go.", approval=agreements[uuid])
+            lifecycle.open_voting(session, uuid, first, now, reason=reason, approval=agreements[uuid])
         if locked:
             mailings.send_at_once(session, config, keys, mail.Mailer(config, keys), meeting_id, first, now)
     return made, found is not None

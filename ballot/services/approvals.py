@@ -1,5 +1,8 @@
 """Two people for the acts that matter: one asks, another agrees, and the act itself uses the agreement up, once.
 
+What is agreed to is the act with its particulars: a reason, and below it a new address or a new hour where there is one. An act with
+others than those that were agreed to is refused, and a draft that changes has no agreement to its lock any more.
+
 A meeting may be made without (`Meeting.two_people` false); practice elections never need a second person.
 """
 
@@ -10,6 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from ballot.errors import ApprovalNeededError, NotAllowedError, NotFoundError, PreconditionError
@@ -107,6 +111,12 @@ def pending(session: Session, meeting_id: str, now: datetime) -> list[Approval]:
     return list(session.exec(rows.order_by(col(Approval.asked_at), col(Approval.id))).all())
 
 
+def drop(session: Session, need: Need, subject: str, now: datetime) -> None:
+    """What was asked or agreed about this act is over: its subject has changed since."""
+    rows = (col(Approval.act) == str(need), col(Approval.subject) == subject, col(Approval.expires_at) > now)
+    session.execute(update(Approval).where(*rows).values(expires_at=now))
+
+
 def use(
     session: Session,
     meeting_id: str,
@@ -117,14 +127,15 @@ def use(
     now: datetime,
     *,
     practice: bool = False,
+    wording: str | None = None,
 ) -> str | None:
     """The other person of the two, whose agreement is used up now; None where none is needed.
 
-    Whoever of the two does the act, the agreement is to this act on this subject.
+    Whoever of the two does the act, the agreement is to this act on this subject, in this `wording` where the act has one.
 
     Raises: ApprovalNeededError: there is no such agreement.
     """
-    approval = find(session, meeting_id, need, subject, actor, approval_id, now, practice=practice)
+    approval = find(session, meeting_id, need, subject, actor, approval_id, now, practice=practice, wording=wording)
     if approval is None:
         return None
     approval.used_at = now
@@ -142,6 +153,7 @@ def find(
     now: datetime,
     *,
     practice: bool = False,
+    wording: str | None = None,
 ) -> Approval | None:
     """The agreement that `use` would use up, for acts that do much before they come to that. Raises: as `use`."""
     if practice or not (session.get_one(Meeting, meeting_id).two_people or need in ALWAYS_TWO):
@@ -156,6 +168,8 @@ def find(
         or actor.id not in {approval.asked_by, approval.given_by}
     ):
         raise ApprovalNeededError(phrase("A second person has to agree to this first."))
+    if wording is not None and approval.reason != wording:
+        raise ApprovalNeededError(phrase("This is not what was agreed to. Ask a second person again."))
     return approval
 
 

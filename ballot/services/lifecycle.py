@@ -133,6 +133,7 @@ def change_election(session: Session, election_uuid: str, draft: ElectionDraft, 
         session.execute(delete(Electorate).where(col(Electorate.election_uuid) == election_uuid))
     _fill(election, draft, now)
     session.add(election)
+    approvals.drop(session, Need.LOCK, election_uuid, now)
     append(session, election.meeting_id, Act.ELECTION_CHANGED, actor, now, election=election_uuid, details={"name": election.name})
     return election
 
@@ -486,7 +487,9 @@ def open_voting(
         raise PreconditionError(
             phrase("No practice of this ballot is finished. Finish one, or write why you open without; members will read it.")
         )
-    second = approvals.use(session, election.meeting_id, Need.OPEN, election_uuid, actor, approval, now, practice=election.practice)
+    agreement = (Need.OPEN, election_uuid, actor, approval, now)
+    wording = "" if practised else reason.strip()
+    second = approvals.use(session, election.meeting_id, *agreement, practice=election.practice, wording=wording)
     election.state = ElectionState.OPEN
     session.add(election)
     if not practised:
@@ -544,9 +547,8 @@ def close(
             if now < election.closes_at:
                 if not reason.strip() or actor == CLOCK:
                     raise PreconditionError(phrase("To close before the announced hour, write down the reason; members will read it."))
-                second = approvals.use(
-                    session, election.meeting_id, Need.CLOSE_EARLY, election_uuid, actor, approval, now, practice=election.practice
-                )
+                agreement = (Need.CLOSE_EARLY, election_uuid, actor, approval, now)
+                second = approvals.use(session, election.meeting_id, *agreement, practice=election.practice, wording=reason.strip())
             board.check_tail(session, election_uuid, checked + 1)
             event = board.append(session, election_uuid, "EndBallots")
             election.state, election.closed_at = ElectionState.CLOSED, now
@@ -584,6 +586,11 @@ def report_damage(database: Database, election_uuid: str, error: BoardDamagedErr
         append(session, election.meeting_id, Act.DAMAGE_FOUND, actor, now, election=election_uuid, details=details)
 
 
+def later_wording(closes_at: datetime, reason: str) -> str:
+    """What the two people agree to when voting closes later."""
+    return f"{' '.join(reason.split())}\n{iso(closes_at)}"
+
+
 def postpone_close(
     session: Session, election_uuid: str, closes_at: datetime, reason: str, actor: Actor, now: datetime, *, approval: str | None = None
 ) -> Election:
@@ -596,7 +603,9 @@ def postpone_close(
     election = in_state(session, election_uuid, ElectionState.LOCKED, ElectionState.OPEN)
     if not reason.strip() or closes_at <= election.closes_at or election.closes_at <= now:
         raise PreconditionError(phrase("To close later, do it before the announced hour, choose a later one, and write down the reason."))
-    second = approvals.use(session, election.meeting_id, Need.POSTPONE, election_uuid, actor, approval, now, practice=election.practice)
+    agreement = (Need.POSTPONE, election_uuid, actor, approval, now)
+    wording = later_wording(closes_at, reason)
+    second = approvals.use(session, election.meeting_id, *agreement, practice=election.practice, wording=wording)
     details = {"from": iso(election.closes_at), "to": iso(closes_at), "reason": reason.strip()}
     election.closes_at = closes_at.astimezone(UTC)
     session.add(election)
@@ -617,7 +626,8 @@ def void(session: Session, election_uuid: str, reason: str, actor: Actor, now: d
         raise PreconditionError(phrase("Please write down why the election is void; members will read it."))
     second = None
     if election.state is not ElectionState.DRAFT:
-        second = approvals.use(session, election.meeting_id, Need.VOID, election_uuid, actor, approval, now, practice=election.practice)
+        agreement = (Need.VOID, election_uuid, actor, approval, now)
+        second = approvals.use(session, election.meeting_id, *agreement, practice=election.practice, wording=reason.strip())
     election.state, election.void_reason, election.tidy_at = ElectionState.VOID, reason.strip(), kept_until(election, now)
     session.add(election)
     append(session, election.meeting_id, Act.VOIDED, actor, now, second=second, election=election_uuid, details={"reason": reason.strip()})

@@ -205,6 +205,11 @@ def votes_spent(session: Session, handle: str) -> int:
     ).one()
 
 
+def new_link_wording(cause: str, email: str | None) -> str:
+    """What the two people agree to when a member gets a new link: why, and the corrected address if there is one."""
+    return "\n".join([str(cause), *([email.strip()] if email else [])])
+
+
 def reissue(
     session: Session, handle: str, *, cause: Cause, email: str | None, actor: Actor, approval: str | None, now: datetime
 ) -> RollEntry:
@@ -222,7 +227,8 @@ def reissue(
     """
     require(actor, Move.HELP_MEMBER)
     entry = _unspent(session, handle)
-    second = approvals.use(session, entry.meeting_id, approvals.Need.REISSUE, handle, actor, approval, now)
+    wording = new_link_wording(cause, email)
+    second = approvals.use(session, entry.meeting_id, approvals.Need.REISSUE, handle, actor, approval, now, wording=wording)
     if email is not None:
         address = roll.clean_email(email)
         other = roll.find(session, entry.meeting_id, address)

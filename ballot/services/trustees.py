@@ -32,6 +32,7 @@ from ballot.protocol import trustees as ceremony
 from ballot.protocol.group import Point
 from ballot.protocol.messages import Polynomial, Proof, SignedMsg, TrusteePublicKey, Trustees, Voutput
 from ballot.protocol.proofs import check_exponent
+from ballot.services import approvals
 from ballot.services.journal import Act, Actor, append
 from ballot.services.keys import Keys
 from ballot.services.rights import Move, require
@@ -101,6 +102,7 @@ def name_trustees(
     election = _draft(session, election_uuid)
     election.config = {**election.config, "threshold": threshold, "free": None}
     session.add(election)
+    approvals.drop(session, approvals.Need.LOCK, election_uuid, now)
     append(
         session,
         election.meeting_id,

@@ -44,7 +44,7 @@ def fill(database: Database) -> dict[str, object]:
         mailings.send_at_once(session, world.config, world.keys, Mailer(world.config, world.keys), meeting.id, OFFICER, world.now)
     receipts = [world.cast(open_one, entry, ((0, 1, 0),)).to_bytes().decode() for entry in members[:3]]
     voting = world.now
-    approval = world.agreed(meeting.id, Need.CLOSE_EARLY, finished)
+    approval = world.agreed(meeting.id, Need.CLOSE_EARLY, finished, "everybody has voted")
     lifecycle.close(database, finished, OFFICER, world.now, reason="everybody has voted", approval=approval)
     world.tally(finished)
     with database.read() as session:
@@ -58,9 +58,7 @@ def fill(database: Database) -> dict[str, object]:
             "receipts": receipts,
             "secrets": [str(world.secrets[open_one, number]) for number in (1, 2, 3)],
             "voted": [entry.handle for entry in members[:3]],
-            "archives": {
-                uuid: sha256(b"".join(board.stream_archive(database, uuid)[1])).hexdigest() for uuid in (finished, open_one)
-            },
+            "archives": {uuid: sha256(b"".join(board.stream_archive(database, uuid)[1])).hexdigest() for uuid in (finished, open_one)},
             "companions": sha256(board.companion_bytes(session, finished)).hexdigest(),
         }
 

@@ -158,9 +158,7 @@ def test_dates_must_be_in_order_and_to_come(world: World) -> None:
         meeting = lifecycle.make_meeting(session, "AGM", OFFICER, world.now)
         for opens, closes in ((CLOSES, OPENS), (OPENS, OPENS), (NOW - timedelta(2), NOW)):
             with pytest.raises(PreconditionError):
-                lifecycle.make_election(
-                    session, meeting.id, lifecycle.ElectionDraft("x", [MOTION], opens, closes), OFFICER, world.now
-                )
+                lifecycle.make_election(session, meeting.id, lifecycle.ElectionDraft("x", [MOTION], opens, closes), OFFICER, world.now)
         with pytest.raises(NotFoundError):
             lifecycle.make_election(session, "nowhere", world.draft(), OFFICER, world.now)
 
@@ -271,6 +269,33 @@ def test_both_people_need_the_right_to_the_act_itself(world: World, need: Need) 
             approvals.give(session, asked, Actor("third", "deputy"), world.now)
 
 
+def test_what_was_agreed_to_is_what_is_done(world: World) -> None:
+    meeting = world.meeting()
+    uuid = world.election(meeting)
+    people = [trustees.Person(f"Other {n}", f"other{n}@example.org") for n in (1, 2, 3)]
+    for change in ("draft", "key-holders"):
+        approval = world.agreed(meeting.id, Need.LOCK, uuid)
+        with world.database.write() as session:
+            if change == "draft":
+                lifecycle.change_election(session, uuid, world.draft([MOTION]), OFFICER, world.now)
+            else:
+                trustees.name_trustees(session, uuid, people, 2, OFFICER, world.now)
+        if change == "key-holders":
+            world.ceremony(uuid, 3, 2)
+        with pytest.raises(ApprovalNeededError):
+            lifecycle.lock(world.database, world.keys, uuid, OFFICER, world.now, approval=approval)
+    world.open(uuid)
+    later, latest = CLOSES + timedelta(hours=1), CLOSES + timedelta(days=30)
+    postponed = world.agreed(meeting.id, Need.POSTPONE, uuid, lifecycle.later_wording(later, "storm"))
+    void = world.agreed(meeting.id, Need.VOID, uuid, "a name was missing")
+    with world.database.write() as session:
+        for when, reason in ((latest, "storm"), (later, "flood")):
+            with pytest.raises(ApprovalNeededError):
+                lifecycle.postpone_close(session, uuid, when, reason, OFFICER, world.now, approval=postponed)
+        with pytest.raises(ApprovalNeededError):
+            lifecycle.void(session, uuid, "another reason", OFFICER, world.now, approval=void)
+
+
 def test_an_agreement_ends(world: World) -> None:
     meeting = world.meeting()
     uuid = world.election(meeting)
@@ -309,7 +334,7 @@ def test_closing_early_takes_a_public_reason_and_a_second_person(world: World) -
         lifecycle.close(world.database, uuid, OFFICER, world.now)
     with pytest.raises(ApprovalNeededError):
         lifecycle.close(world.database, uuid, OFFICER, world.now, reason="all have voted")
-    approval = world.agreed(meeting.id, Need.CLOSE_EARLY, uuid)
+    approval = world.agreed(meeting.id, Need.CLOSE_EARLY, uuid, "all have voted")
     lifecycle.close(world.database, uuid, OFFICER, world.now, reason="all have voted", approval=approval)
     entry = last_entry(world, meeting.id)
     assert ("voting closed", "all have voted", SECOND.id) == (entry.act, entry.details["reason"], entry.second)
@@ -340,7 +365,7 @@ def test_a_postponed_close_is_announced_and_holds(world: World) -> None:
                 lifecycle.postpone_close(session, uuid, when, reason, OFFICER, world.now)
         with pytest.raises(ApprovalNeededError):
             lifecycle.postpone_close(session, uuid, later, "storm", OFFICER, world.now)
-    approval = world.agreed(meeting.id, Need.POSTPONE, uuid)
+    approval = world.agreed(meeting.id, Need.POSTPONE, uuid, lifecycle.later_wording(later, "storm"))
     with world.database.write() as session:
         lifecycle.postpone_close(session, uuid, later, "storm", OFFICER, world.now, approval=approval)
     world.clock.moment = CLOSES + timedelta(hours=1)
@@ -359,7 +384,7 @@ def test_void_takes_a_reason_and_is_final(world: World) -> None:
         with pytest.raises(ApprovalNeededError):
             lifecycle.void(session, uuid, "a name was missing", OFFICER, world.now)
         lifecycle.void(session, draft, "not needed", OFFICER, world.now)  # a draft needs nobody else
-    approval = world.agreed(meeting.id, Need.VOID, uuid)
+    approval = world.agreed(meeting.id, Need.VOID, uuid, "a name was missing")
     with world.database.write() as session:
         lifecycle.void(session, uuid, "a name was missing", OFFICER, world.now, approval=approval)
     assert ElectionState.VOID is state(world, uuid)

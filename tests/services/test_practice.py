@@ -130,7 +130,7 @@ def test_opening_the_real_one_takes_two_people(world: World) -> None:
     world.lock(uuid)
     with pytest.raises(ApprovalNeededError), world.database.write() as session:
         lifecycle.open_voting(session, uuid, OFFICER, world.now, reason="as in May")
-    approval = world.agreed(meeting.id, Need.OPEN, uuid)
+    approval = world.agreed(meeting.id, Need.OPEN, uuid, "as in May")
     with world.database.write() as session:
         lifecycle.open_voting(session, uuid, OFFICER, world.now, reason="as in May", approval=approval)
 

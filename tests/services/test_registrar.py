@@ -147,7 +147,7 @@ def test_a_proof_with_numbers_out_of_form_is_refused(world: World) -> None:
 
 
 def reissue(world: World, meeting: Meeting, entry: RollEntry, email: str | None = None) -> RollEntry:
-    approval = world.agreed(meeting.id, Need.REISSUE, entry.handle)
+    approval = world.agreed(meeting.id, Need.REISSUE, entry.handle, registrar.new_link_wording(Cause.WRONG_ADDRESS, email))
     with world.database.write() as session:
         return registrar.reissue(
             session, entry.handle, cause=Cause.WRONG_ADDRESS, email=email, actor=OFFICER, approval=approval, now=world.now
@@ -202,7 +202,17 @@ def test_never_after_the_vote_is_spent(world: World) -> None:
 
 def test_a_second_person_has_to_agree_and_one_agreement_is_one_reissue(world: World) -> None:
     meeting, _, members = opened(world)
-    approval = world.agreed(meeting.id, Need.REISSUE, members[0].handle)
+    approval = world.agreed(meeting.id, Need.REISSUE, members[0].handle, Cause.MEMBER_ASKED)
+    with world.database.write() as session, pytest.raises(ApprovalNeededError):  # nobody agreed to this address
+        registrar.reissue(
+            session,
+            members[0].handle,
+            cause=Cause.MEMBER_ASKED,
+            email="mallory@example.org",
+            actor=OFFICER,
+            approval=approval,
+            now=world.now,
+        )
     for handle, given in ((members[0].handle, None), (members[1].handle, approval)):
         with world.database.write() as session, pytest.raises(ApprovalNeededError):
             registrar.reissue(session, handle, cause=Cause.MEMBER_ASKED, email=None, actor=OFFICER, approval=given, now=world.now)

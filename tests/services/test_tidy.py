@@ -200,7 +200,8 @@ def test_after_its_date_no_name_address_code_or_link_is_in_the_database_files(ow
         also = partial(invitations.queue_receipt, world.config, mailer)
         board.cast(world.database, world.keys, uuid, world.token(entry), world.ballot(uuid, entry, [(0, 1, 0)]), world.now, also=also)
     with world.database.write() as session:
-        asked = approvals.ask(session, meeting.id, approvals.Need.REISSUE, members[7].handle, "", OFFICER, world.now).id
+        wording = registrar.new_link_wording(Cause.WRONG_ADDRESS, "seventh@elsewhere.org")
+        asked = approvals.ask(session, meeting.id, approvals.Need.REISSUE, members[7].handle, wording, OFFICER, world.now).id
     with world.database.write() as session:
         approvals.give(session, asked, SECOND, world.now)
         registrar.reissue(

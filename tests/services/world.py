@@ -130,10 +130,10 @@ class World:
                 trustees.receive_possession(session, self.keys, uuid, n, nonce, proof.to_bytes(), self.now)
             assert "ready" == view(n)["stage"]
 
-    def agreed(self, meeting_id: str, need: Need, subject: str) -> str:
+    def agreed(self, meeting_id: str, need: Need, subject: str, wording: str = "") -> str:
         """The approval of a second person."""
         with self.database.write() as session:
-            approval = approvals.ask(session, meeting_id, need, subject, "", OFFICER, self.now).id
+            approval = approvals.ask(session, meeting_id, need, subject, wording, OFFICER, self.now).id
         with self.database.write() as session:
             approvals.give(session, approval, SECOND, self.now)
         return approval
@@ -148,7 +148,7 @@ class World:
         """Opened without a practice, for a reason, with a second person's agreement where that is needed."""
         with self.database.read() as session:
             election = lifecycle.election_of(session, uuid)
-        approval = None if election.practice else self.agreed(election.meeting_id, Need.OPEN, uuid)
+        approval = None if election.practice else self.agreed(election.meeting_id, Need.OPEN, uuid, NO_PRACTICE)
         with self.database.write() as session:
             lifecycle.open_voting(session, uuid, OFFICER, self.now, reason=NO_PRACTICE, approval=approval)
 

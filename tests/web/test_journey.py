@@ -237,7 +237,13 @@ def test_a_second_officer_agrees_from_their_own_sign_in(site: Site, clock: Fixed
     match = re.search(r"/officer/approvals/\w+", second.get("/officer/").get_data(as_text=True))
     assert match is not None
     assert "You asked for this yourself" in text_of(first.get(match[0]))
+    assert "New address anna@example.org" in text_of(second.get(match[0]))
     assert 303 == second.post(match[0], {"code": second.digits()}).status_code
+    assert 'value="anna@example.org"' in first.get(there).get_data(as_text=True)
+    elsewhere = first.post(f"{there}/reissue", {**fields, "email": "mine@example.org", "code": first.digits()}, page=there)
+    assert 303 == elsewhere.status_code  # another address is another question
+    with site.database.read() as db:
+        assert ("ann@example.org", 0) == ((entry := db.get_one(RollEntry, handle)).email, entry.generation)
     assert 303 == first.post(f"{there}/reissue", {**fields, "code": first.digits()}, page=there).status_code
     with site.database.read() as db:
         entry = db.get_one(RollEntry, handle)

@@ -133,6 +133,17 @@ def test_opening_without_a_practice_takes_a_reason_that_members_read_and_two_peo
     with site.database.read() as db:
         assert ElectionState.OPEN is db.get_one(Election, uuid).state
     assert "The same as in May." in text_of(anybody.get(f"/m/{meeting}/journal"))
+    later = {"closes_on": "2026-03-21", "closes_at": "18:30", "reason": "A storm."}
+    assert f"/officer/e/{uuid}" == first.post(f"/officer/e/{uuid}/later", {**later, "code": first.digits()}).headers["Location"]
+    page = second.get(f"/officer/e/{uuid}/later").get_data(as_text=True)
+    assert all(f'value="{value}"' in page for value in ("2026-03-21", "18:30"))  # the second person reads what is asked
+    other = second.post(f"/officer/e/{uuid}/later", {**later, "closes_at": "23:30", "code": second.digits()})
+    assert 303 == other.status_code  # another hour is another question
+    with site.database.read() as db:
+        assert datetime(2026, 3, 20, 17, 0, tzinfo=UTC) == db.get_one(Election, uuid).closes_at
+    assert 303 == first.post(f"/officer/e/{uuid}/later", {**later, "closes_at": "23:30", "code": first.digits()}).status_code
+    with site.database.read() as db:
+        assert datetime(2026, 3, 21, 23, 30, tzinfo=UTC) == db.get_one(Election, uuid).closes_at
 
 
 # --- while it is open ---------------------------------------------------------------------------------------------

@@ -82,6 +82,9 @@ def _page(
 ) -> str:
     now = site().clock.now()
     meeting = meeting_of(db, meeting_id)
+    reissue = second_of(db, meeting, Need.REISSUE, handle, now, practice=False)
+    if reissue.approval is not None and not form.is_submitted():
+        form.cause.data, _, form.email.data = reissue.approval.reason.partition("\n")
     mails = db.exec(select(Outbox).where(Outbox.meeting_id == meeting_id, Outbox.handle == handle).order_by(col(Outbox.due_at))).all()
     return render_template(
         "officer/member.html",
@@ -89,7 +92,7 @@ def _page(
         entry=_entry(db, meeting_id, handle),
         mails=[mail for mail in mails if mail.kind == "invitation"],
         voted=registrar.votes_spent(db, handle),
-        reissue=second_of(db, meeting, Need.REISSUE, handle, now, practice=False),
+        reissue=reissue,
         withdraw=second_of(db, meeting, Need.WITHDRAW, handle, now, practice=False),
         card=second_of(db, meeting, Need.CARD, handle, now, practice=False),
         my_half=_my_half(_entry(db, meeting_id, handle)),
@@ -138,7 +141,10 @@ def change_link(meeting_id: str, handle: str, word: str) -> AnyResponse | tuple[
     need = Need.REISSUE if word == "reissue" else Need.WITHDRAW
     with site().database.read() as db:
         _entry(db, meeting_id, handle)
-        second = second_of(db, meeting_of(db, meeting_id), need, handle, now, practice=False)
+        wording = registrar.new_link_wording(form.cause.data, form.email.data if word == "reissue" else None)
+        second = second_of(
+            db, meeting_of(db, meeting_id), need, handle, now, practice=False, wording=wording if word == "reissue" else None
+        )
     valid = form.validate()
     if valid and second.wanted and second.mine and not second.given:
         form.put_error("code", phrase("A second officer has to agree first. Ask them to sign in and open “My ballots”."))
@@ -157,7 +163,7 @@ def change_link(meeting_id: str, handle: str, word: str) -> AnyResponse | tuple[
                 invitations.send_one(db, site().config, site().keys, site().mailer, entry, now)
 
         try:
-            agree_and_do(second, meeting_id, need, handle, str(cause), do)
+            agree_and_do(second, meeting_id, need, handle, wording, do)
             return redirect(f"/officer/m/{meeting_id}/members/{handle}", code=303)
         except BallotError as error:
             form.put_error("email" if form.email.data else "code", str(error))

@@ -23,7 +23,7 @@ from ballot.protocol.messages import QuestionNH
 from ballot.recount import Acts, quota_places
 from ballot.services import approvals, invitations, jobs, lifecycle, registrar, tally, tidy, trustees
 from ballot.services.approvals import Need
-from ballot.services.clock import spoken
+from ballot.services.clock import LONDON, spoken
 from ballot.services.jobs import Kind
 from ballot.services.journal import Actor
 from ballot.services.lifecycle import ElectionDraft, Rehearsal
@@ -132,13 +132,15 @@ class Second:
         return self.approval is not None and self.approval.given_at is not None
 
 
-def second_of(db: Session, meeting: Meeting, need: Need | None, subject: str, now: datetime, *, practice: bool) -> Second:
-    """The newest request for this act that can still be used."""
+def second_of(
+    db: Session, meeting: Meeting, need: Need | None, subject: str, now: datetime, *, practice: bool, wording: str | None = None
+) -> Second:
+    """The newest request for this act that can still be used; with `wording`, for this act in these words."""
     if need is None or practice or not (meeting.two_people or need in approvals.ALWAYS_TWO):
         return Second(wanted=False)
     found = [a for a in approvals.pending(db, meeting.id, now) if (a.act, a.subject) == (str(need), subject)]
     mine = g.officer.id
-    usable = [a for a in found if a.given_at is None or mine in {a.asked_by, a.given_by}]
+    usable = [a for a in found if (a.given_at is None or mine in {a.asked_by, a.given_by}) and wording in {None, a.reason}]
     if not usable:
         return Second(wanted=True)
     approval = usable[-1]
@@ -147,10 +149,12 @@ def second_of(db: Session, meeting: Meeting, need: Need | None, subject: str, no
     return Second(wanted=True, approval=approval, mine=approval.asked_by == mine, other=other.name if other else "")
 
 
-def agree_and_do(second: Second, meeting_id: str, need: Need | None, subject: str, reason: str, do: Callable[[str | None], object]) -> bool:
+def agree_and_do(
+    second: Second, meeting_id: str, need: Need | None, subject: str, wording: str, do: Callable[[str | None], object]
+) -> bool:
     """Do the act, with the agreement of two people where it is wanted; False where a second person was only asked for it now.
 
-    Whoever comes second agrees by doing it. Raises: as `do`, and what `approvals` raises.
+    Whoever comes second agrees by doing it in the same words; in others, they ask for theirs. Raises: as `do`, and what `approvals` raises.
     """
     now = site().clock.now()
     if not second.wanted or need is None:
@@ -158,7 +162,7 @@ def agree_and_do(second: Second, meeting_id: str, need: Need | None, subject: st
         return True
     if second.approval is None:
         with site().database.write() as db:
-            asked = approvals.ask(db, meeting_id, need, subject, reason, actor(), now)
+            asked = approvals.ask(db, meeting_id, need, subject, wording, actor(), now)
             election = db.get(Election, subject)
             about = election.name if election is not None else phrase("One member. The page says who.")
             invitations.ask_second_person(
@@ -224,11 +228,12 @@ def do_act(uuid: str, word: str) -> AnyResponse | tuple[str, int]:
     with site().database.read() as db:
         election = election_of(db, uuid)
         meeting = meeting_of(db, election.meeting_id)
-        need = act.need(election, now)
-        second = second_of(db, meeting, need, uuid, now, practice=election.practice)
+        need, takes_reason = act.need(election, now), act.reason(election, now)
+        reason = form.reason.data if takes_reason else ""
+        second = second_of(db, meeting, need, uuid, now, practice=election.practice, wording=reason)
         obstacles = lifecycle.obstacles(db, uuid, now) if word == "lock" and election.state is ElectionState.DRAFT else []
     valid = form.validate()
-    if act.reason(election, now) and not form.reason.data:
+    if takes_reason and not reason:
         form.put_error("reason", phrase("Write down the reason. Members will read it."))
         valid = False
     if second.wanted and second.mine and not second.given and valid:
@@ -239,7 +244,7 @@ def do_act(uuid: str, word: str) -> AnyResponse | tuple[str, int]:
         valid = False
     if valid and code_is_right(form):
         try:
-            if agree_and_do(second, meeting.id, need, uuid, form.reason.data, lambda a: act.do(uuid, actor(), now, form.reason.data, a)):
+            if agree_and_do(second, meeting.id, need, uuid, reason, lambda a: act.do(uuid, actor(), now, reason, a)):
                 return redirect(f"/officer/e/{uuid}", code=303)
             return redirect(f"/officer/e/{uuid}/{word}", code=303)
         except BallotError as error:
@@ -263,8 +268,9 @@ def _later_page(db: Session, uuid: str, form: LaterForm) -> str:
     election = election_of(db, uuid)
     meeting = meeting_of(db, election.meeting_id)
     second = second_of(db, meeting, Need.POSTPONE, uuid, site().clock.now(), practice=election.practice)
-    if second.approval is not None and not form.reason.data:
-        form.reason.data = second.approval.reason
+    if second.approval is not None and not form.is_submitted():
+        form.reason.data, _, closes = second.approval.reason.rpartition("\n")
+        form.closes_on.data = form.closes_at.data = datetime.fromisoformat(closes).astimezone(LONDON)
     possible = election.state in {_S.LOCKED, _S.OPEN}
     return render_template("officer/later.html", election=election, form=form, second=second, possible=possible, **rights())
 
@@ -279,13 +285,15 @@ def later_page(uuid: str) -> str:
 @bp.post("/e/<base58:uuid>/later")
 @open_to(*CONDUCT)
 def close_later(uuid: str) -> AnyResponse | tuple[str, int]:
-    """Voting closes later than announced, with a public reason and two people. The second one types the new time too."""
+    """Voting closes later than announced, with a public reason and two people, who agree to the hour and the reason."""
     form, now = LaterForm(), site().clock.now()
-    with site().database.read() as db:
-        election = election_of(db, uuid)
-        second = second_of(db, meeting_of(db, election.meeting_id), Need.POSTPONE, uuid, now, practice=election.practice)
     valid = form.validate()
     closes = moment_of(form, "closes_on", "closes_at") if valid else None
+    wording = lifecycle.later_wording(closes, form.reason.data) if closes else ""
+    with site().database.read() as db:
+        election = election_of(db, uuid)
+        meeting = meeting_of(db, election.meeting_id)
+        second = second_of(db, meeting, Need.POSTPONE, uuid, now, practice=election.practice, wording=wording)
     if closes is not None and second.wanted and second.mine and not second.given:
         form.put_error("code", phrase("A second officer has to agree first. Ask them to sign in and open “My ballots”."))
         closes = None
@@ -300,8 +308,7 @@ def close_later(uuid: str) -> AnyResponse | tuple[str, int]:
                 lifecycle.postpone_close(db, uuid, wanted, form.reason.data, actor(), now, approval=approval)
 
         try:
-            reason = f"{form.reason.data} (New close: {spoken(wanted)}.)"
-            agree_and_do(second, election.meeting_id, Need.POSTPONE, uuid, reason, do)
+            agree_and_do(second, election.meeting_id, Need.POSTPONE, uuid, wording, do)
             return redirect(f"/officer/e/{uuid}", code=303)
         except BallotError as error:
             form.put_error("closes_on", str(error))
@@ -512,9 +519,17 @@ def _approval(db: Session, approval_id: str) -> Approval:
 
 def _approval_page(db: Session, approval_id: str, form: CodeForm) -> str:
     approval = _approval(db, approval_id)
+    reason, address, closes = approval.reason, "", ""
+    if approval.act == Need.REISSUE:
+        reason, _, address = reason.partition("\n")
+    elif approval.act == Need.POSTPONE:
+        reason, _, closes = reason.rpartition("\n")
     return render_template(
         "officer/approval.html",
         approval=approval,
+        reason=reason,
+        address=address if may(KEEP_ROLL) else "",
+        closes=closes,
         form=form,
         mine=approval.asked_by == g.officer.id,
         asked_by=db.get(Officer, approval.asked_by),
