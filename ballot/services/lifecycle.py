@@ -296,14 +296,14 @@ def obstacles(session: Session, election_uuid: str, now: datetime) -> list[str]:
     found: list[str] = []
     roll_row = session.get(Roll, election.meeting_id)
     if roll_row is None or roll_row.frozen_at is None:
-        found.append(phrase("The roll has to be frozen first."))
+        found.append(phrase("The list of members has to be frozen first."))
     elif not registrar.electorate_size(session, election):
         found.append(phrase("Nobody on the roll can vote in this election."))
     elif session.get_one(Meeting, election.meeting_id).split_trust:
         entries = registrar.electorate(session, election)
         known = set(session.exec(select(Electorate.handle).where(Electorate.election_uuid == election_uuid)).all())
         if known != {entry.handle for entry in entries}:
-            found.append(phrase("The registrar's list of public credentials is not here yet."))
+            found.append(phrase("The file of public halves from the membership secretary is not here yet."))
     if waiting := trustees.unready(session, election):
         found.append(waiting)
     if election.closes_at <= now:

@@ -166,7 +166,7 @@ def frozen_roll(session: Session, meeting_id: str) -> Roll:
     """The meeting's frozen roll. Raises: PreconditionError."""
     found = session.get(Roll, meeting_id)
     if found is None or found.frozen_at is None:
-        raise PreconditionError(phrase("The roll has to be frozen first."))
+        raise PreconditionError(phrase("The list of members has to be frozen first."))
     return found
 
 

@@ -608,7 +608,7 @@ def _judge(row: int, values: Mapping[str, str], columns: Columns, cut_off: date,
                 return wrong(Reason.JOINED_LATE, columns.joined, f"“{_shown(values['joined'])}”", remedy)
     if not values["email"]:
         return wrong(
-            Reason.NO_EMAIL, columns.email, phrase("nothing"), phrase("Type the member's e-mail address, or give them the paper route.")
+            Reason.NO_EMAIL, columns.email, phrase("nothing"), phrase("Type the member’s e-mail address, or give them the paper route.")
         )
     try:
         email = clean_email(values["email"])

@@ -74,7 +74,8 @@ def warnings(moment: datetime, now: datetime) -> list[str]:
     if moment > now + LONG:
         found.append(
             phrase(
-                "That is long. Until then the names, addresses and the link between members and ballots are kept here, and could be stolen."
+                "That is a long time. Until then the names, addresses and the link between members and ballots are kept here, and could "
+                "be stolen."
             )
         )
     return found

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask
 from markupsafe import Markup
 
-from ballot.language import N_, Text, phrase, shown
+from ballot.language import N_, Text, listing, phrase, shown
 from ballot.models import Election, ElectionState
 from ballot.services import tally
 from ballot.services.clock import LONDON, spoken, spoken_day, spoken_hour
@@ -144,6 +144,7 @@ def install(app: Flask) -> None:
         "capfirst": capfirst,
         "said": said,
         "job_words": job_words,
+        "listing": listing,
         "section_name": section,
         "state_tag": tag,
         "state_name": lambda state: said(STATE[ElectionState(state)][0]),

@@ -174,7 +174,7 @@ def test_turnout_keys_and_deletion_stand_on_the_ballots_page(hall: Hall, publish
     officer.press("Put it off")
     officer.fill(on=(hall.now.date() + timedelta(days=120)).isoformat(), reason="A challenge is being heard.", code=officer.digits())
     officer.press("Save the date")
-    assert "That is long." in officer.text
+    assert "That is a long time." in officer.text
     picture(screen, "date of deletion with a warning")
     # a week of votes, as the same function draws them
     week = Turnout(voted=212, electorate=640, quorum=64, opens=date(2026, 3, 9), closes=date(2026, 3, 20), days=joined(WEEK))

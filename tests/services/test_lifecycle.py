@@ -194,8 +194,10 @@ def test_what_stands_between_a_draft_and_its_lock_is_said(world: World) -> None:
         meeting = lifecycle.make_meeting(session, "AGM", OFFICER, world.now)
         uuid = lifecycle.make_election(session, meeting.id, world.draft(), OFFICER, world.now).uuid
     with world.database.read() as session:
-        assert ["The roll has to be frozen first.", "Name the key-holders first."] == lifecycle.obstacles(session, uuid, world.now)
-    with pytest.raises(PreconditionError, match="roll has to be frozen"):
+        assert ["The list of members has to be frozen first.", "Name the key-holders first."] == lifecycle.obstacles(
+            session, uuid, world.now
+        )
+    with pytest.raises(PreconditionError, match="list of members has to be frozen"):
         lifecycle.lock(world.database, world.keys, uuid, OFFICER, world.now)
 
 

@@ -268,7 +268,7 @@ def test_in_split_trust_the_service_never_sees_a_code_and_members_vote(world: Wo
     uuid = world.election(meeting)
     with world.database.read() as session:
         listing = registrar.registrar_list(session, world.config, world.keys, meeting.id, EXPIRES)
-        assert ["The registrar's list of public credentials is not here yet."] == lifecycle.obstacles(session, uuid, world.now)
+        assert ["The file of public halves from the membership secretary is not here yet."] == lifecycle.obstacles(session, uuid, world.now)
     data, codes = registrar_side(world, uuid, listing, bytes(range(32)))
     with world.database.write() as session:
         assert 8 == registrar.receive_credentials(session, uuid, data, SECRETARY, world.now)

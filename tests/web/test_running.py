@@ -218,7 +218,7 @@ def test_the_day_of_deletion_is_chosen_shown_put_off_and_kept(
     officer = returning_officer
     uuid = make_ballot(officer, meeting, practice="y")
     page = f"/officer/e/{uuid}/tidy-date"
-    assert "You choose the date when the count has begun." in text_of(officer.get(page))
+    assert "You can choose the day once the count has begun." in text_of(officer.get(page))
     for word in ("lock", "open"):
         officer.post(f"/officer/e/{uuid}/{word}", {"code": officer.digits()})
     clock.moment = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -226,7 +226,7 @@ def test_the_day_of_deletion_is_chosen_shown_put_off_and_kept(
     lifecycle.close(site.database, uuid, journal.Actor("x", "deputy"), clock.moment, reason="All have voted.")
     _again(officer)
     officer.post(f"/officer/e/{uuid}/tally", {"code": officer.digits()})
-    assert "deleted a month after publication, by itself" in text_of(officer.get(f"/officer/e/{uuid}"))
+    assert "is deleted by itself a month after publication" in text_of(officer.get(f"/officer/e/{uuid}"))
     soon = officer.post(page, {"on": "2026-03-20", "code": officer.digits()})
     assert "That is soon." in text_of(soon)
     assert 'name="warned" value="2026-03-20"' in soon.get_data(as_text=True)

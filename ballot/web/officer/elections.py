@@ -40,7 +40,7 @@ class DetailsForm(Form):
         hint=phrase("Such as “Election of the Treasurer” or “Motions”."),
         missing=phrase("Give the ballot a name"),
     )
-    description = text(phrase("A few words for members"), hint=phrase("Optional. It stands above the questions."), longest=5000)
+    description = text(phrase("A few words for members"), hint=phrase("Optional. Members read it above the questions."), longest=5000)
     electorate = SelectField(phrase("Who can vote?"))
     opens_on = day(phrase("Voting opens on"), missing=phrase("Give the day when voting opens"))
     opens_at = clock_time(phrase("at (UK time)"), missing=phrase("Give the time when voting opens"))
@@ -594,21 +594,24 @@ def tasks_of(db: Session, election: Election, now: datetime) -> tuple[list[Task]
             return done
         return open_ if ready else later
 
+    voters = section(election.config["electorate"])
+    if not frozen:
+        voters = joined([phrase("{members}.", members=voters), phrase("Upload the list of members, check it and freeze it.")])
     lock_words = "" if not draft else (obstacles or [phrase("Ready.")])[0]
-    close_words = phrase("It closes by itself at the announced time") if state is ElectionState.OPEN else ""
+    close_words = phrase("It closes by itself at the announced time.") if state is ElectionState.OPEN else ""
     counting = state in {ElectionState.CLOSED, ElectionState.TALLYING}
     sent = done if mails else open_ if state is ElectionState.LOCKED else later
     counted = after(ElectionState.PUBLISHED, ready=counting)
     tasks = [
         Task(phrase("Questions"), *done, phrases("{count} question", "{count} questions", asked), f"{here}/questions"),
-        Task(phrase("Who can vote"), *(done if frozen else open_), section(election.config["electorate"]), f"{there}/roll"),
+        Task(phrase("Who can vote"), *(done if frozen else open_), voters, f"{there}/roll"),
         Task(phrase("Key-holders"), *(open_ if unready else done), unready, f"{here}/trustees"),
         *_codes_task(db, election, there),
         _dates_task(db, election, here, now),
         _messages_task(election, there),
         *_practice_task(db, election, there),
         Task(phrase("Lock the ballot"), *after(ElectionState.LOCKED, ready=not obstacles), lock_words, f"{here}/lock" if draft else ""),
-        Task(phrase("Send the voting e-mails"), *sent, phrase("One e-mail a member for the whole meeting"), f"{there}/send"),
+        Task(phrase("Send the voting e-mails"), *sent, phrase("One e-mail to each member, for the whole meeting."), f"{there}/send"),
         Task(phrase("Open voting"), *after(ElectionState.OPEN, ready=state is _LOCKED), "", f"{here}/open" if state is _LOCKED else ""),
         Task(
             phrase("Close voting"),
@@ -650,7 +653,7 @@ def _codes_task(db: Session, election: Election, there: str) -> list[Task]:
         return []
     here = registrar.public_credentials(db, election.uuid).entries
     status = (phrase("Done"), "") if here else (phrase("To do"), "wait")
-    return [Task(phrase("Voting codes"), *status, phrase("Made by the membership secretary on another computer"), f"{there}/registrar")]
+    return [Task(phrase("Voting codes"), *status, phrase("Made by the membership secretary on another computer."), f"{there}/registrar")]
 
 
 def _practice_task(db: Session, election: Election, there: str) -> list[Task]:
@@ -659,14 +662,14 @@ def _practice_task(db: Session, election: Election, there: str) -> list[Task]:
         return []
     match lifecycle.rehearsal(db, election):
         case Rehearsal.FINISHED:
-            status, words = (phrase("Done"), ""), phrase("Every step was practised with these questions")
+            status, words = (phrase("Done"), ""), phrase("Every step was practised with these questions.")
         case Rehearsal.UNDER_WAY:
-            status, words = (phrase("Under way"), "wait"), phrase("Opening waits for it, or for a written reason")
+            status, words = (phrase("Under way"), "wait"), phrase("Opening waits for it, or for a written reason.")
         case standing:
             before = election.state is ElectionState.DRAFT
             status = (phrase("To do"), "wait") if before else (phrase("Not done"), "none")
             changed = [phrase("The questions were changed after the practice.")] if standing is Rehearsal.CHANGED else []
-            words = joined([*changed, *([phrase("Opening waits for it, or for a written reason")] if before else [])])
+            words = joined([*changed, *([phrase("Opening waits for it, or for a written reason.")] if before else [])])
     return [Task(phrase("Practice"), *status, words, f"{there}/practice")]
 
 

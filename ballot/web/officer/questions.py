@@ -134,7 +134,7 @@ class CommitteeForm(QuestionForm):
     ron = BooleanField(
         phrase("Add “{choice}” as a candidate", choice=Text(RON)),
         default=True,
-        description=phrase("Where it is elected, that place stays empty."),
+        description=phrase("If it is elected, that place stays empty."),
     )
     quotas = text(phrase("Quota places"), longest=20_000)  # the template explains it, with an example
     unmet = SelectField(

@@ -20,9 +20,9 @@ from ballot.web.officer.rolls import ROLL_BODY
 
 class CredentialsForm(CodeForm):
     file = FileField(
-        phrase("List of public credentials"),
+        phrase("File of public halves"),
         description=phrase("The CSV file that “ballot codes” made for this ballot."),
-        validators=[FileRequired(phrase("Choose the file of public credentials"))],
+        validators=[FileRequired(phrase("Choose the file of public halves"))],
     )
 
 

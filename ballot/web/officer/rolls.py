@@ -43,11 +43,11 @@ LABELS: Final[Mapping[str, tuple[str, str]]] = {
     "name": (phrase("Full name"), phrase("Or first and last name, in 2 columns, below.")),
     "first_name": (phrase("First name"), ""),
     "last_name": (phrase("Last name"), ""),
-    "number": (phrase("Membership number"), phrase("It finds the same person twice, and who was on the last list.")),
+    "number": (phrase("Membership number"), phrase("It shows if somebody is listed twice, and who was on the last list.")),
     "status": (phrase("Standing"), phrase("Such as active, lapsed or suspended.")),
     "joined": (phrase("Date of joining"), phrase("Compared with the cut-off date.")),
     "region": (phrase("Sub-region"), phrase("For ballots of one sub-region.")),
-    "constituency": (phrase("Constituency or branch"), phrase("For ballots of one constituency.")),
+    "constituency": (phrase("Constituency or branch"), phrase("For ballots of one constituency or branch.")),
     "groups": (phrase("Groups"), phrase("Equality sections that members put themselves in, several in one cell.")),
 }
 MEANINGS: Final = {
@@ -232,9 +232,7 @@ def _keep(meeting_id: str, upload: Upload, work: Work) -> None:
 class ColumnsForm(Form):
     """Which column is what: one list of the file's columns for each thing that we use."""
 
-    everybody = BooleanField(
-        phrase("Everybody in this file is a full member"), description=phrase("Tick this where the file has no column that tells.")
-    )
+    everybody = BooleanField(phrase("Everybody in this file is a full member"), description=phrase("Tick this if no column says so."))
 
     def offer(self, table: Table) -> None:
         """The file's columns, each with an example from it."""
