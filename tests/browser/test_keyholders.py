@@ -376,9 +376,14 @@ def test_one_named_holder_of_a_practice_ballot_makes_a_key_and_opens_the_box(
     assert (3, 1, 1) == (*motion.totals, motion.blank)
 
 
-def test_without_scripts_the_page_says_what_to_do(hall: Hall, new_browser: Callable[..., Chrome]) -> None:
+def test_without_scripts_or_in_an_old_browser_the_page_says_what_to_do(hall: Hall, new_browser: Callable[..., Chrome]) -> None:
     (uuid,) = hall.meeting(draft("AGM 2026", MOTION)).uuids
     reader = Voter(new_browser(javascript=False))
     reader.driver.get(f"{hall.site.url}/trustee/{uuid}/1#token")
     reader.wait_for("it needs JavaScript")
     assert "Use the command line instead" in reader.text
+    old = Voter(new_browser())  # has scripts, and cannot run this one
+    old.driver.execute_cdp_cmd("Network.enable", {})
+    old.driver.execute_cdp_cmd("Network.setBlockedURLs", {"urls": ["*keyholder.js*"]})
+    old.driver.get(f"{hall.site.url}/trustee/{uuid}/1#token")
+    old.wait_for("a browser from 2021 or later")
