@@ -185,6 +185,12 @@ def test_from_an_empty_site_to_a_published_result(site: Site, clock: FixedClock,
     assert anybody.get(f"/e/{uuid}/result/1.blt").status_code == 404
     assert "Result published" in text_of(anybody.get(f"/m/{meeting}/journal"))
 
+    assert "Next: mail the result" in text_of(officer.get(f"/officer/e/{uuid}"))
+    assert 303 == officer.post(f"/officer/m/{meeting}/result-mail", {"ballots": uuid, "code": officer.digits()}).status_code
+    told = officer.get(f"/officer/e/{uuid}")
+    assert "Next: look at the result" in text_of(told)
+    assert f'href="/e/{uuid}/report"' in told.get_data(as_text=True)
+
 
 def _again(officer: Visitor) -> Visitor:
     """Sign in again after a night."""

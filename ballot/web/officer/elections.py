@@ -17,7 +17,7 @@ from ballot.errors import BallotError
 from ballot.language import Text, joined, phrase, phrases
 from ballot.models import Election, ElectionState, Meeting, Roll, Trustee
 from ballot.protocol.messages import MAX_CHOICES_RANKED, Question, QuestionNH
-from ballot.services import dates, deliveries, invitations, lifecycle, registrar, roll, trustees
+from ballot.services import dates, deliveries, invitations, lifecycle, mailings, registrar, roll, trustees
 from ballot.services.clock import spoken
 from ballot.services.lifecycle import ElectionDraft, Rehearsal
 from ballot.services.trustees import Person
@@ -626,8 +626,23 @@ def tasks_of(db: Session, election: Election, now: datetime) -> tuple[list[Task]
             "",
             f"{here}/publish" if state is ElectionState.TALLYING else "",
         ),
+        *_after_tasks(db, election, there, later),
     ]
     return tasks, _next(election, tasks, now)
+
+
+def _after_tasks(db: Session, election: Election, there: str, later: tuple[str, str]) -> list[Task]:
+    """What is left when the result is public: to tell the members, and one page for the minutes."""
+    if election.state is not ElectionState.PUBLISHED:
+        return [Task(phrase("Mail the result"), *later), Task(phrase("Report"), *later)]
+    told = election.uuid not in {other.uuid for other in mailings.unmailed_results(db, election.meeting_id)}
+    status, words = (
+        ((phrase("Done"), ""), "") if told else ((phrase("To do"), "wait"), phrase("One e-mail with every result that is published."))
+    )
+    return [
+        Task(phrase("Mail the result"), *status, words, f"{there}/result-mail"),
+        Task(phrase("Report"), phrase("Ready"), "none", phrase("Everything on one page, for the minutes."), f"/e/{election.uuid}/report"),
+    ]
 
 
 def _dates_task(db: Session, election: Election, here: str, now: datetime) -> Task:
@@ -681,7 +696,8 @@ def when_words(election: Election) -> str:
 def _next(election: Election, tasks: list[Task], now: datetime) -> Task:
     match election.state:
         case ElectionState.PUBLISHED:
-            return Task(phrase("Look at the result"), "", "", phrase("The result is public."), f"/e/{election.uuid}/result")
+            found = next((task for task in tasks if task.status == "To do" and task.address), None)
+            return found or Task(phrase("Look at the result"), "", "", phrase("The result is public."), f"/e/{election.uuid}/result")
         case ElectionState.VOID:
             return Task(phrase("Nothing more to do"), "", "", phrase("This ballot is void: {reason}", reason=election.void_reason))
         case ElectionState.OPEN if now < election.closes_at - timedelta(minutes=1):
