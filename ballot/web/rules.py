@@ -25,15 +25,15 @@ BASES: Final = {
 }
 
 _CARRIED: Final = {
-    (Fraction(1, 2), "cast"): phrase("Carried by more than half of the votes for and against."),
-    (Fraction(1, 2), "papers"): phrase("Carried by more than half of everyone who voted."),
-    (Fraction(1, 2), "electorate"): phrase("Carried by more than half of everyone who could vote."),
-    (Fraction(2, 3), "cast"): phrase("Carried by at least two thirds of the votes for and against."),
-    (Fraction(2, 3), "papers"): phrase("Carried by at least two thirds of everyone who voted."),
-    (Fraction(2, 3), "electorate"): phrase("Carried by at least two thirds of everyone who could vote."),
-    (Fraction(3, 4), "cast"): phrase("Carried by at least three quarters of the votes for and against."),
-    (Fraction(3, 4), "papers"): phrase("Carried by at least three quarters of everyone who voted."),
-    (Fraction(3, 4), "electorate"): phrase("Carried by at least three quarters of everyone who could vote."),
+    (Fraction(1, 2), "cast"): phrase("To be carried, it needs more than half of the votes for and against."),
+    (Fraction(1, 2), "papers"): phrase("To be carried, it needs more than half of everyone who voted."),
+    (Fraction(1, 2), "electorate"): phrase("To be carried, it needs more than half of everyone who could vote."),
+    (Fraction(2, 3), "cast"): phrase("To be carried, it needs at least two thirds of the votes for and against."),
+    (Fraction(2, 3), "papers"): phrase("To be carried, it needs at least two thirds of everyone who voted."),
+    (Fraction(2, 3), "electorate"): phrase("To be carried, it needs at least two thirds of everyone who could vote."),
+    (Fraction(3, 4), "cast"): phrase("To be carried, it needs at least three quarters of the votes for and against."),
+    (Fraction(3, 4), "papers"): phrase("To be carried, it needs at least three quarters of everyone who voted."),
+    (Fraction(3, 4), "electorate"): phrase("To be carried, it needs at least three quarters of everyone who could vote."),
 }
 
 
@@ -54,7 +54,7 @@ def rule_words(rule: Mapping[str, Any], question: Question) -> str:
         one, many = nN_("{count} place is filled by this rule: {rule}.", "{count} places are filled by this rule: {rule}.")
         found = [phrase("Rank the choices."), phrases(one, many, seats, rule=title)]
     else:
-        places = phrases("{count} place is filled by the most votes.", "{count} places are filled by the most votes.", seats)
+        places = phrases("Most votes win: {count} place.", "Most votes win: {count} places.", seats)
         found = [_choose(question), places]
     return joined([*found, phrase("“{choice}” stands as a candidate.", choice=Text(RON))]) if rule.get("ron") else joined(found)
 

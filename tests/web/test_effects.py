@@ -34,7 +34,7 @@ def meeting(returning_officer: Visitor) -> str:
 def test_a_page_says_what_carries_a_motion_as_the_count_does() -> None:
     for threshold, base in product(THRESHOLDS, BASES):
         rule = {"rule": "motion", "threshold": threshold, "base": base}
-        assert f"Carried by {motion_threshold(rule).words}." == rule_words(rule, FOR)
+        assert f"To be carried, it needs {motion_threshold(rule).words}." == rule_words(rule, FOR)
 
 
 @pytest.mark.parametrize(

@@ -307,5 +307,5 @@ def _keys(setup: board.Setup) -> str:
             "{threshold} of {size} key-holders together open the ballot box.", threshold=group.threshold, size=len(group.verification_keys)
         )
     if len(items) == 1:
-        return phrase("One key opens the ballot box: this protects nothing against whoever holds it.")
+        return phrase("One key opens the ballot box, so nothing protects the votes from whoever holds it.")
     return phrase("All {size} key-holders together open the ballot box.", size=len(items))
