@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -174,6 +174,14 @@ def _credential_points(entries: Sequence[str]) -> list[bytes]:
     return [bytes(point) for point in PublicCredentials(tuple(entries)).points]
 
 
+def _counted(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def _by_key_holders(numbers: Collection[int]) -> str:
+    return f"{len(numbers)}, by key-holder{'' if len(numbers) == 1 else 's'} {', '.join(map(str, sorted(numbers)))}"
+
+
 def is_ranking(values: tuple[int, ...]) -> bool:
     """Whether the ranks that are used are exactly 1 … k, each once (0: not ranked); a blank paper ranks nobody."""
     used = sorted(value for value in values if value)
@@ -255,7 +263,7 @@ class _Verification:
         self._drain()
         self.report.steps[Step.ARCHIVE] = "header, names, hashes and padding are the reference tool's, to the byte"
         if chain.last is not None:
-            words = f"{chain.last.height + 1:,} events, each after its parent, nothing missing and nothing too much"
+            words = f"{_counted(chain.last.height + 1, 'event')}, each after its parent, nothing missing and nothing too much"
             if self.pins:
                 words += f"; {len(self.pins)} of them as seen before"
             self.report.steps[Step.CHAIN] = words
@@ -348,8 +356,8 @@ class _Verification:
         self._setup = _Setup(election, election_data, keys, credentials, declarations)
         self.products = empty_products(election)
         self.report.credentials = len(credentials)
-        holders = f"{len(keys.keys)} key-holders" if len(keys.keys) > 1 else "1 key-holder"
-        self.report.steps[Step.SETUP] = f"{len(election.questions)} questions, {holders}, {len(credentials):,} credentials"
+        numbers = {"question": len(election.questions), "key-holder": len(keys.keys), "credential": len(credentials)}
+        self.report.steps[Step.SETUP] = ", ".join(_counted(number, thing) for thing, number in numbers.items())
         if declarations is None:
             self.report.notes.append(NOTE_PLAIN)
         elif declarations.practice:
@@ -417,7 +425,7 @@ class _Verification:
         self.report.counted = len(self.last)
         declarations = self.setup.declarations
         replaced = self.report.ballots - self.report.counted
-        self.report.steps[Step.BALLOTS] = f"{self.report.ballots:,} ballots"
+        self.report.steps[Step.BALLOTS] = _counted(self.report.ballots, "ballot")
         self.report.steps[Step.LAST] = f"{self.report.counted:,} counted" + (f", {replaced:,} replaced by a later one" if replaced else "")
         if replaced and declarations is None:
             were = "1 ballot was" if replaced == 1 else f"{replaced:,} ballots were"
@@ -457,7 +465,7 @@ class _Verification:
             raise refuse(Rule.TALLY, "a sum of ballots hides nothing, because their random numbers cancel out", height=height)
         self.tally, self.seed = tally, link.event.hash
         self.last.clear()
-        self.report.steps[Step.TALLY] = f"of {self.report.counted:,} ballots, recomputed and equal"
+        self.report.steps[Step.TALLY] = f"of {_counted(self.report.counted, 'ballot')}, recomputed and equal"
 
     # --- 7 shuffles -------------------------------------------------------------------------------------------------------
 
@@ -632,16 +640,16 @@ class _Verification:
         self.report.verdicts = tuple(outcome.verdict for outcome in outcomes)
         if acts != NO_ACTS:
             self.report.notes.append(NOTE_ACTS)
-        words = f"{len(rules)} questions by their declared rules" if rules else "no rule is declared"
+        words = f"{_counted(len(rules), 'question')} by declared rules" if rules else "no rule is declared"
         self.report.steps[Step.COUNT] = words + ("" if self.results_data is None else "; equal to the published file of results")
 
     def tick_shuffles_and_decryptions(self) -> None:
         if self.shufflers:
-            self.report.steps[Step.SHUFFLES] = f"{len(self.shufflers)}, by key-holders {', '.join(map(str, sorted(self.shufflers)))}"
+            self.report.steps[Step.SHUFFLES] = _by_key_holders(self.shufflers)
         elif self._setup is not None and not self._setup.ranked:
             self.report.steps[Step.SHUFFLES] = "none is needed: no question is ranked"
         if self.partials:
-            words = f"{len(self.partials)}, by key-holders {', '.join(map(str, sorted(self.partials)))}"
+            words = _by_key_holders(self.partials)
             with_companion = self.companions.keys() & self.partials.keys()
             self.report.steps[Step.DECRYPTIONS] = words + (f", {len(with_companion)} with companion proofs" if with_companion else "")
 

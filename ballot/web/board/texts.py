@@ -65,7 +65,7 @@ VERIFY: Final[Mapping[str, Any]] = {
     "sameResults": N_("The published file of results is, to the byte, what the count here gives."),
     "votes": N_("Votes"),
     "answer": N_("Answer"),
-    "blank": N_("Blank"),
+    "blank": N_("Abstained or left blank"),
     # Translators: the next two texts.
     "papers": N_("{rankings}, {invalid}."),
     "rankings": nN_("{number} ranking", "{number} rankings"),

@@ -202,7 +202,7 @@ export function recount({ election, declarations, values, results, resultHash, s
     const file = { format: FORMAT, election: uuid, fingerprint, result: resultHash, seed, acts: actsJson(acts), questions: outcomes.map(({ json }) => json) };
     if (`${dumpsSorted(file)}\n` !== results) throw refuse("count-value", "the published file of results is not what the recount gives", height, null);
   }
-  const said = rules.length > 0 ? `${rules.length} questions by their declared rules` : "no rule is declared";
+  const said = rules.length > 0 ? `${rules.length} question${rules.length === 1 ? "" : "s"} by declared rules` : "no rule is declared";
   return {
     verdicts: outcomes.map(({ verdict }) => verdict),
     recounted: rules.map((rule) => (rule.get("rule") === "motion" ? MOTION : RULES.get(rule.get("rule")).title)),

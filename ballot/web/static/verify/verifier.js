@@ -25,7 +25,8 @@ const CREDENTIALS = 1000; // sent to a worker at once
 const CIPHERTEXTS = 128; // opened by a worker at once
 
 const number = (value) => String(value).replace(/\B(?=(?:\d{3})+$)/g, ",");
-const numbers = (owners) => [...owners].sort((a, b) => a - b).join(", ");
+const counted = (value, thing) => `${number(value)} ${thing}${value === 1 ? "" : "s"}`;
+const byKeyHolders = (owners) => `${owners.size}, by key-holder${owners.size === 1 ? "" : "s"} ${[...owners].sort((a, b) => a - b).join(", ")}`;
 
 /** The bytes of a point, least significant first: ranked ciphertexts stand in this order. */
 const littleEndian = (text) => text.match(/../g).reverse().join("");
@@ -201,7 +202,7 @@ export class Verifier {
     if (this.last !== null) {
       const pinned = new Set(this.#pins.map(([height]) => height)).size;
       const seen = pinned > 0 ? `; ${pinned} of them as seen before` : "";
-      report.steps.CHAIN = `${number(report.height + 1)} events, each after its parent, nothing missing and nothing too much${seen}`;
+      report.steps.CHAIN = `${counted(report.height + 1, "event")}, each after its parent, nothing missing and nothing too much${seen}`;
     }
   }
 
@@ -316,8 +317,7 @@ export class Verifier {
       .filter(({ type }) => type === "Homomorphic")
       .map(({ length }) => Array.from({ length }, () => ({ alpha: ONE, beta: ONE })));
     report.credentials = this.#credentials.size;
-    const { length } = this.trustees.keys;
-    report.steps.SETUP = `${this.election.questions.length} questions, ${length === 1 ? "1 key-holder" : `${length} key-holders`}, ${number(this.#credentials.size)} credentials`;
+    report.steps.SETUP = `${counted(this.election.questions.length, "question")}, ${counted(this.trustees.keys.length, "key-holder")}, ${counted(this.#credentials.size, "credential")}`;
     if (this.declarations === null) report.notes.push(words.notes.plain);
     else if (this.declarations.practice) report.notes.push(words.notes.practice);
   }
@@ -397,7 +397,7 @@ export class Verifier {
     const { report, declarations } = this;
     report.counted = this.#last.size;
     const replaced = report.ballots - report.counted;
-    report.steps.BALLOTS = `${number(report.ballots)} ballots`;
+    report.steps.BALLOTS = counted(report.ballots, "ballot");
     report.steps.LAST = `${number(report.counted)} counted${replaced > 0 ? `, ${number(replaced)} replaced by a later one` : ""}`;
     if (replaced > 0 && declarations === null) {
       report.notes.push(`${replaced === 1 ? "1 ballot was" : `${number(replaced)} ballots were`} replaced: the last one of each credential counts, as in every v1 election.`);
@@ -439,7 +439,7 @@ export class Verifier {
     this.rows = rows;
     this.#seed = hash;
     this.#last.clear();
-    report.steps.TALLY = `of ${number(report.counted)} ballots, recomputed and equal`;
+    report.steps.TALLY = `of ${counted(report.counted, "ballot")}, recomputed and equal`;
   }
 
   // --- 7 shuffles
@@ -605,11 +605,11 @@ export class Verifier {
 
   #tickKeyHolders() {
     const { steps } = this.report;
-    if (this.shuffledBy.size > 0) steps.SHUFFLES = `${this.shuffledBy.size}, by key-holders ${numbers(this.shuffledBy)}`;
+    if (this.shuffledBy.size > 0) steps.SHUFFLES = byKeyHolders(this.shuffledBy);
     else if (this.election !== null && this.rankedIndices.length === 0) steps.SHUFFLES = "none is needed: no question is ranked";
     if (this.decryptedBy.size > 0) {
       const proven = [...this.decryptedBy].filter((owner) => this.#companions.has(owner)).length;
-      steps.DECRYPTIONS = `${this.decryptedBy.size}, by key-holders ${numbers(this.decryptedBy)}${proven > 0 ? `, ${proven} with companion proofs` : ""}`;
+      steps.DECRYPTIONS = `${byKeyHolders(this.decryptedBy)}${proven > 0 ? `, ${proven} with companion proofs` : ""}`;
     }
   }
 
