@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from typing import Any
 
@@ -123,13 +124,20 @@ def when(election: Election) -> str:
             return phrase("Closed {when}", when=spoken(election.closed_at or election.closes_at))
 
 
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d(T[\d:.]+(Z|\+00:00))?")  # as the journal writes a day or an hour
+
+
 def journal_value(value: Any) -> str:
     """A detail of a journal entry as words."""
     if isinstance(value, dict):
         return ", ".join(f"{said(key)} {journal_value(item)}" for key, item in value.items()) or shown(phrase("none"))
     if isinstance(value, list):
         return ", ".join(map(journal_value, value))
-    return said({True: N_("yes"), False: N_("no")}[value]) if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return said({True: N_("yes"), False: N_("no")}[value])
+    if _MOMENT.fullmatch(text := str(value)):
+        return shown(spoken(datetime.fromisoformat(text)) if "T" in text else spoken_day(date.fromisoformat(text)))
+    return text
 
 
 def install(app: Flask) -> None:
