@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from flask import redirect, render_template, request
 from sqlmodel import Session
@@ -13,7 +12,7 @@ from wtforms.validators import InputRequired
 
 from ballot.errors import BallotError
 from ballot.language import joined, phrase, phrases
-from ballot.models import Election, ElectionState, Meeting, Roll
+from ballot.models import Approval, Election, ElectionState, Meeting, Roll
 from ballot.services import approvals, deliveries, invitations, lifecycle, mailings, roll_import
 from ballot.web import site
 from ballot.web.access import CONDUCT, OFFICERS, STAFF, open_to
@@ -22,6 +21,7 @@ from ballot.web.forms import Form, line, options
 from ballot.web.officer import bp
 from ballot.web.officer.common import actor, meeting_of, rights
 from ballot.web.officer.questions import KINDS
+from ballot.web.words import when
 
 
 class MeetingForm(Form):
@@ -29,12 +29,6 @@ class MeetingForm(Form):
         phrase("Name of the meeting"),
         hint=phrase("As members know it, such as “2026 annual general meeting”. It stands in their e-mails."),
         missing=phrase("Give the meeting a name"),
-    )
-    two_people = RadioField(
-        phrase("Do important acts need two people?"),
-        description=phrase("Locking, closing early, publishing and declaring void, and sending a member a new link."),
-        choices=options([("yes", phrase("Yes, a second officer confirms (recommended)")), ("no", phrase("No, one officer is enough"))]),
-        validators=[InputRequired(phrase("Choose whether important acts need two people"))],
     )
     codes = RadioField(
         phrase("Who makes the members’ voting codes?"),
@@ -45,6 +39,12 @@ class MeetingForm(Form):
             ]
         ),
         validators=[InputRequired(phrase("Choose who makes the voting codes"))],
+    )
+    two_people = RadioField(
+        phrase("Do important acts need two people?"),
+        description=phrase("Locking, closing early, publishing and declaring void, and sending a member a new link."),
+        choices=options([("yes", phrase("Yes, a second officer confirms (recommended)")), ("no", phrase("No, one officer is enough"))]),
+        validators=[InputRequired(phrase("Choose whether important acts need two people"))],
     )
 
 
@@ -62,13 +62,15 @@ class Next:
 @open_to(*OFFICERS)
 def my_ballots() -> str:
     now = site().clock.now()
-    waiting: list[Any] = []
+    waiting: list[tuple[Approval, str]] = []
     templates = [(kind, template_effect(kind.kind)) for kind in KINDS.values() if kind.kind != "approval"]
     with site().database.read() as db:
         shown = []
         for meeting in lifecycle.meetings(db):
-            shown.append((meeting, db.get(Roll, meeting.id), lifecycle.elections_of(db, meeting.id)))
-            waiting += [a for a in approvals.pending(db, meeting.id, now) if a.given_at is None]
+            elections = lifecycle.elections_of(db, meeting.id)
+            shown.append((meeting, db.get(Roll, meeting.id), elections))
+            names = {e.uuid: f"{e.name}, {meeting.name}" for e in elections}
+            waiting += [(a, names.get(a.subject, meeting.name)) for a in approvals.pending(db, meeting.id, now) if a.given_at is None]
     return render_template("officer/meetings.html", meetings=shown, waiting=waiting, templates=templates, **rights())
 
 
@@ -176,8 +178,8 @@ def next_step(db: Session, meeting: Meeting, found: Roll | None, elections: list
         )
     if live:
         first = min(live, key=lambda e: (e.state is ElectionState.OPEN, e.closes_at))
-        return Next(phrase("go on with “{name}”", name=first.name), "", f"/officer/e/{first.uuid}", phrase("Go on"))
+        return Next(phrase("go on with “{name}”", name=first.name), when(first), f"/officer/e/{first.uuid}", phrase("Go on"))
     if mailings.unmailed_results(db, meeting.id):
         words = phrase("One e-mail with every result that is published.")
         return Next(phrase("mail the result to members"), words, f"{here}/result-mail", phrase("Mail the result"))
-    return Next(phrase("nothing"), phrase("Every ballot of this meeting is finished."))
+    return Next(phrase("nothing more to do"), phrase("Every ballot of this meeting is finished."))
