@@ -13,7 +13,7 @@ from ballot.errors import BallotError, InfeasibleConstraintError, MalformedError
 from ballot.language import N_, Text, joined, phrase
 from ballot.protocol.messages import MAX_CHOICES_RANKED, Question, QuestionH, QuestionNH
 from ballot.recount import check_rule, quota_places
-from ballot.web.forms import Form, line, lines_of, options, text, whole
+from ballot.web.forms import Form, lines_of, options, text, whole
 from ballot.web.officer.quotas import read_quotas, write_quotas
 from ballot.web.rules import BASES, RON, THRESHOLDS
 from ballot.web.words import capfirst
@@ -66,9 +66,9 @@ class MotionForm(QuestionForm):
         validators=[InputRequired(phrase("Choose what carries the motion"))],
     )
     base = RadioField(
-        phrase("Of whom?"),
+        phrase("Of what?"),
         choices=lambda: options([(name, capfirst(words)) for name, words in BASES.items()]),
-        validators=[InputRequired(phrase("Choose of whom"))],
+        validators=[InputRequired(phrase("Choose of what"))],
     )
     quorum = Whole(
         phrase("Quorum"),
@@ -95,7 +95,11 @@ class PostForm(QuestionForm):
     title = phrase("Officer’s post")
     about = phrase("One place, ranked choices, with “Re-open nominations”.")
 
-    wording = line(phrase("The post"), hint=phrase("Such as “Treasurer”."), missing=phrase("Type the name of the post"))
+    wording = text(
+        phrase("The post"),
+        hint=phrase("Such as “Treasurer”. Statements can stand on the lines below it."),
+        missing=phrase("Type the name of the post"),
+    )
     choices = _choices(phrase("Candidates"), phrase("One on each line, in any order. Members see them shuffled."))
     ron = BooleanField(
         phrase("Add “{choice}” as a candidate", choice=Text(RON)),
@@ -117,7 +121,11 @@ class CommitteeForm(QuestionForm):
     title = phrase("Committee")
     about = phrase("Several places, ranked choices (single transferable vote).")
 
-    wording = line(phrase("The committee"), hint=phrase("Such as “Strategy committee”."), missing=phrase("Type the name of the committee"))
+    wording = text(
+        phrase("The committee"),
+        hint=phrase("Such as “Strategy committee”. Statements can stand on the lines below it."),
+        missing=phrase("Type the name of the committee"),
+    )
     seats = Whole(
         phrase("Places to fill"),
         validators=[
@@ -213,8 +221,8 @@ class ApprovalForm(QuestionForm):
         phrase("How many may a member tick?"),
         choices=options(
             [
-                ("any", phrase("As many as they like. Counted by: {rule}", rule=RULES["approval"].title)),
-                ("places", phrase("At most as many as win. Counted by: {rule}", rule=RULES["up-to-n"].title)),
+                ("any", phrase("As many as they like (approval voting)")),
+                ("places", phrase("At most as many as can win")),
             ]
         ),
         validators=[InputRequired(phrase("Choose how many a member may tick"))],
