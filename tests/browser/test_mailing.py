@@ -171,7 +171,7 @@ def test_an_officer_mails_a_meeting_and_puts_right_what_goes_wrong(
     desk.go("/bounce")
     fill(driver, report="Hello, how do I vote?")
     press(driver, "Read the report")
-    assert "This is no report of a mail that could not be delivered." in desk.text
+    assert "This is not a delivery report." in desk.text
     desk.look("7 no report")
     came_back = smtp_server.to(RETURNED)[0]
     report = postfix(came_back.sender, came_back.message["Message-ID"]).decode().replace("\t", " ")

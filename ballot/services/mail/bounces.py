@@ -180,7 +180,7 @@ def _from_words(message: Message, text: str, envelope_to: str) -> Report:
     elif message.get("X-Failed-Recipients") or _FAILED.search(text):
         action = Action.DELAYED if _DELAYED.search(text) and not _GIVEN_UP.search(text) else Action.FAILED
     else:
-        raise MalformedError(phrase("This is no report of a mail that could not be delivered. Nothing was changed."))
+        raise MalformedError(phrase("This is not a delivery report. Nothing was changed."))
     return _report(action, status, diagnostic, [envelope_to, *_headers(message)], text, named)
 
 

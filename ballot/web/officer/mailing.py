@@ -55,7 +55,7 @@ class SendForm(CodeForm):
 
 
 class ResultForm(CodeForm):
-    ballots = Ticks(phrase("Whose result do you want to send?"))
+    ballots = Ticks(phrase("Which results do you want to send?"))
 
 
 @dataclass(frozen=True)

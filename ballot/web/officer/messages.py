@@ -82,7 +82,7 @@ def _specimen(db: Session, meeting_id: str, kind: Kind, words: MailText) -> mail
 def _page(db: Session, meeting_id: str, kind: Kind, form: MessageForm, words: MailText, said: str = "") -> str:
     meeting = meeting_of(db, meeting_id)
     hint = [phrase("Optional. Without one: “{subject}”.", subject=mail.usual_subject(kind, meeting.name))]
-    form.subject.description = joined([*hint, *([] if kind is Kind.RESULT else [phrase("When voting closes is added by itself.")])])
+    form.subject.description = joined([*hint, *([] if kind is Kind.RESULT else [phrase("The closing time is added by itself.")])])
     title, about = TITLES[kind]
     return render_template(
         "officer/message.html",
