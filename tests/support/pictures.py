@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(os.environ.get("BALLOT_SCREENSHOTS") or ROOT / "screenshots")
 WANTED = os.environ.get("BALLOT_SCREENSHOTS") != "0"
-TALLEST = 6000  # pixels; what is longer is cut
+TALLEST = 12_000  # pixels; what is longer is cut
 
 
 def file_name(name: str, width: int, look: str = "") -> str:
