@@ -45,7 +45,7 @@ class Axe:
                 for rule, told, elements in self._run(options):
                     lines = "".join(f"\n    {element}\n      {' '.join(why.split())}" for element, why in elements)
                     self.findings.append(f"{page}, {width} px, {theme}: {rule}: {told}{lines}")
-                if theme == "light" or width == PHONE[0]:
+                if (theme == "light" or width == PHONE[0]) and not self.driver.current_url.startswith("data:"):
                     take(self.driver, page, width, "" if theme == "light" else theme)
             if (wide := self.driver.execute_script("return document.documentElement.scrollWidth")) > width:
                 self.findings.append(f"{page}, {width} px: the page is {wide} px wide and scrolls sideways")
