@@ -262,6 +262,7 @@ def test_a_receipt_code_is_found_or_not_without_any_script(booth: Booth) -> None
         return response.status_code, response.get_data(as_text=True)
 
     assert (200, True) == ((found := look(f" {code[:20]} {code[20:]} "))[0], "Your vote is in the ballot box" in found[1])
+    assert 'class="qr"' in found[1]
     assert (200, True) == ((missing := look("A" * 43))[0], "We did not find this code" in missing[1])
     assert (422, True) == ((wrong := look("<script>"))[0], "Copy the whole of it" in wrong[1])
     assert "<script>" not in wrong[1].replace("<script ", "")

@@ -62,7 +62,6 @@ EXCEPTIONS = {
     "web/booth/requests": {"the same key twice", "if that address is on the list"},
     "web/officer/elections": {"This is a consultation. It advises, and binds nobody."},  # becomes part of the ballot
     "web/officer/mail_problems": {"membership number", "mail server's answer"},  # headings of a file
-    "web/officer/moves": {"{} (New close: {}.)"},  # stands in the journal
     "web/officer/quotas": {" rounded {}"},  # as it is read again
     "web/officer/rolls": {"the file", "what to do", "Full members on {} {} {}"},  # headings of a file; the list's public name
     "services/approvals": {"close early", "close later", "paper card"},  # as they are stored

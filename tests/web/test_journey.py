@@ -165,6 +165,9 @@ def test_from_an_empty_site_to_a_published_result(site: Site, clock: FixedClock,
     assert "5 votes in the box" in lines
     with site.database.read() as db:
         code = board.ballots_on_board(db, uuid)[0].tracker
+    missing = anybody.get(f"/e/{uuid}/check?code={'A' * 43}")
+    assert "There are 3 usual causes" in text_of(missing)
+    assert "Report a missing vote" in text_of(missing)
     assert "We found it" in text_of(anybody.get(f"/e/{uuid}/check?code={code.replace('+', '%2B')}"))
 
     clock.moment = datetime(2026, 3, 20, 17, 1, tzinfo=UTC)

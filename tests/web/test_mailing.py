@@ -274,7 +274,7 @@ def test_an_observer_sees_figures_reasons_heads_and_acts_and_no_names(
     assert "Members who can vote 5" in words
     assert "Bounced 1" in words
     assert "The mailbox is full 1" in words
-    assert "Head of the chain" in words
+    assert "Length of the chain 1 Head of the chain" in words  # the set-up
     assert "links sent" in words.casefold()
     for person in ("Ann", "Ben", "Cat", "Dunn", "@example.org", cat.handle):
         assert person not in page.get_data(as_text=True).replace("observer@example.org", "")

@@ -22,6 +22,7 @@ from ballot.web.api import FRESH, json_bytes, stream_archive
 from ballot.web.board import bp
 from ballot.web.board.report import report_of
 from ballot.web.board.result import published_result
+from ballot.web.booth.pages import contact
 from ballot.web.rules import quota_words, rule_words
 
 LINES = 500  # receipt codes on one page of the board
@@ -121,7 +122,7 @@ def check(uuid: str) -> str | tuple[str, int]:
                 line = board.find_ballot(db, uuid, code)
             except MalformedError:
                 error = phrase("A receipt code has 43 letters, figures, + and /. Copy the whole of it.")
-    page = render_template("board/check.html", election=found, code=code, line=line, error=error)
+    page = render_template("board/check.html", election=found, code=code, line=line, error=error, contact=contact())
     return (page, 422) if error else page
 
 

@@ -17,6 +17,7 @@ from ballot.web import build, languages, site
 from ballot.web.access import Role, open_to
 from ballot.web.booth import bp
 from ballot.web.booth.texts import catalogue, pages
+from ballot.web.qr import qr_svg
 
 SHOWN_AFTER: Final = timedelta(days=60)  # for so long after its close a meeting stays in the booth
 
@@ -108,5 +109,6 @@ def check() -> str | tuple[str, int]:
         found=found,
         error=error,
         contact=contact(),
+        qr=qr_svg(f"{site().config.public_url}/vote/check#{code}") if found else "",
     )
     return (page, 422) if error else page

@@ -302,6 +302,8 @@ PAGES: Final[Mapping[str, Any]] = {
         "malformed": N_("A receipt code has 43 letters, numbers, + and /. Copy the whole of it."),
         "found": N_("Your vote is in the ballot box"),
         "found_lead": N_("We found this code in {election}, at place {height}."),
+        "elsewhere": N_("Check on another phone or computer too"),
+        "scan": N_("Point a phone’s camera at this square. It opens this page there, with your code filled in."),
         "replaced": N_("A later vote of the same member took its place, so it is not counted."),
         "missing": N_("We did not find this code"),
         "causes": N_("It can be one of three things:"),

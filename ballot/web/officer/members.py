@@ -20,7 +20,7 @@ from ballot.web.forms import line, options
 from ballot.web.officer import bp
 from ballot.web.officer.common import CodeForm, actor, code_is_right, meeting_of, rights
 from ballot.web.officer.moves import agree_and_do, second_of
-from ballot.web.officer.sign_in import qr_svg
+from ballot.web.qr import qr_svg
 from ballot.web.words import capfirst
 
 FOUND = 50  # members on one page of a search

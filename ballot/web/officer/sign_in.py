@@ -6,11 +6,7 @@ field; without the script the officer copies it from the mail. Either way a pres
 
 from __future__ import annotations
 
-import io
-
-import segno
 from flask import Response, g, make_response, redirect, render_template
-from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
 from ballot.errors import SignInFailedError, TooManyTriesError
@@ -22,6 +18,7 @@ from ballot.web.access import OFFICERS, Role, open_to
 from ballot.web.forms import Form, line
 from ballot.web.officer import bp
 from ballot.web.officer.session import drop_cookie, set_cookie, signed_in
+from ballot.web.qr import qr_svg
 
 
 class AddressForm(Form):
@@ -212,15 +209,6 @@ def _enrol_page(form: Form) -> str:
     address = officers.enrolment_address(g.visit.officer, secret, site().config.organisation)
     grouped = " ".join(secret[i : i + 4] for i in range(0, len(secret), 4))
     return render_template("officer/enrol.html", form=form, qr=qr_svg(address), secret=grouped)
-
-
-def qr_svg(text: str) -> Markup:
-    """The text as a QR code to put into a page: an SVG without a style attribute. The text itself is not in the markup."""
-    out = io.BytesIO()
-    segno.make(text, error="m", micro=False).save(
-        out, kind="svg", xmldecl=False, svgns=True, nl=False, omitsize=True, svgclass="qr", lineclass=None, border=2
-    )
-    return Markup(out.getvalue().decode())  # noqa: S704  drawn by segno from modules, no text of ours is in it
 
 
 def _real(response: AnyResponse) -> Response:
