@@ -145,7 +145,8 @@ def _candidate_row(record: Record, candidate: int, part: Sequence[Stage]) -> str
         cells.append(f'<td class="count-total{state}">{"–" if gone else shown(record, votes)}{word}</td>')
         before = votes
     if _is_last(record, part):
-        cells.append(f'<td class="count-result">{escape(state_words(record, candidate))}</td>')
+        result = state_words(record, candidate).replace("at stage ", "at\N{NO-BREAK SPACE}stage\N{NO-BREAK SPACE}")  # 2 lines, not 3
+        cells.append(f'<td class="count-result">{escape(result)}</td>')
     return "<tr>" + "".join(cells) + "</tr>"
 
 
