@@ -200,12 +200,12 @@ def count_warnings(closes: datetime, counts: datetime | None, *, named: int, nee
     if not named:
         found.append(phrase("No key-holders are named for the count yet."))
     elif free is None:
-        found.append(phrase("The key-holders have not been asked yet whether they are free {when}.", when=spoken(counts)))
+        found.append(phrase("The key-holders have not been asked yet whether they are free on {when}.", when=spoken(counts)))
     elif free < needed:
         found.append(
             phrases(
-                "{count} key-holder of {named} is free {when}, and {needed} are needed.",
-                "{count} key-holders of {named} are free {when}, and {needed} are needed.",
+                "{count} key-holder of {named} is free on {when}, and {needed} are needed.",
+                "{count} key-holders of {named} are free on {when}, and {needed} are needed.",
                 free,
                 named=named,
                 when=spoken(counts),

@@ -444,7 +444,7 @@ def compare(session: Session, meeting_id: str, found: Preview) -> Comparison | N
             known = known or why.get(entry.email_key) or why.get(entry.email.casefold())
             gone.append((entry.name, entry.email, Text(known.reason or "") if known is not None else phrase("not in this list")))
     meeting = session.get_one(Meeting, previous.meeting_id)
-    name = previous.name or phrase("the list of {meeting}", meeting=meeting.name)
+    name = phrase("“{name}”", name=previous.name) if previous.name else phrase("the list of {meeting}", meeting=meeting.name)
     name = phrase("the list saved before") if previous.meeting_id == meeting_id else name
     return Comparison(name, tuple(new), tuple(gone), tuple(changed))
 

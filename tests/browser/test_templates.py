@@ -70,7 +70,7 @@ def test_ballots_from_templates_say_what_they_do_before_they_are_saved(hall: Hal
         press(driver, "Save who is free")
         look("4 key-holders and the count")
         driver.get(f"{hall.site.url}/officer/e/{uuid}/details")
-        assert "1 key-holder of 3 is free Friday 21 March 2036 at 10am" in seen.text
+        assert "1 key-holder of 3 is free on Friday 21 March 2036 at 10am" in seen.text
         look("5 dates with doubts")
         driver.get(f"{hall.site.url}/officer/e/{uuid}/questions")
         look("6 questions")

@@ -261,7 +261,7 @@ def test_the_difference_from_last_years_roll(world: World) -> None:
     with world.database.read() as session:
         against = roll_import.compare(session, meeting.id, upload.preview())
     assert against is not None
-    assert "March list" == against.against
+    assert "“March list”" == against.against
     assert ["Newcomer", "Member 9"] == [line.name for line in against.new]
     assert {
         "Member 5": "no e-mail address",

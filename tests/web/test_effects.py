@@ -234,7 +234,7 @@ def test_who_is_free_for_the_count_is_noted(
     people = "Kay Key, kay@example.org\nLee Lock, lee@example.org\nMay Main, may@example.org"
     returning_officer.post(f"/officer/e/{uuid}/trustees", {"people": people, "threshold": "2"})
     there = f"/officer/e/{uuid}/trustees"
-    assert "The key-holders have not been asked yet whether they are free Saturday 21 March 2026 at 10am" in text_of(
+    assert "The key-holders have not been asked yet whether they are free on Saturday 21 March 2026 at 10am" in text_of(
         returning_officer.get(f"/officer/e/{uuid}/details")
     )
     assert "Who is free for the count?" in text_of(returning_officer.get(there))

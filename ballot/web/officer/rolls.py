@@ -265,13 +265,8 @@ for _attribute, (_label, _hint) in LABELS.items():
 
 
 def _with_example(table: Table, place: int) -> str:
-    example = next((" ".join(row[place].split()) for row in table.rows[:200] if row[place].strip()), "")
-    heading = table.headings[place]
-    return (
-        phrase("{heading} (such as {example})", heading=heading, example=example[:30])
-        if example
-        else phrase("{heading} (empty)", heading=heading)
-    )
+    example = next((" ".join(row[place].split()) for row in table.rows[:200] if row[place].strip()), phrase("empty"))
+    return phrase("{heading} ({example})", heading=table.headings[place], example=example if len(example) < 25 else f"{example[:24]}…")
 
 
 def _columns_page(meeting: Meeting, upload: Upload, form: ColumnsForm, *, last: bool) -> str:
