@@ -129,6 +129,7 @@ def test_six_digits_work_once(site: Site, returning_officer: Visitor, new_visito
     refused = second.post("/officer/sign-in/second", {"code": digits})
     assert 422 == refused.status_code
     assert "used already" in text_of(refused)
+    assert "signed in for 12 hours" in text_of(refused)
 
 
 def test_a_recovery_code_takes_the_place_of_the_digits_once(
@@ -161,6 +162,8 @@ def test_an_officer_who_was_removed_is_out_at_once(site: Site, returning_officer
 def test_a_session_ends_by_itself(clock: FixedClock, returning_officer: Visitor) -> None:
     clock.moment += timedelta(hours=13)
     assert 302 == returning_officer.get("/officer/").status_code
+    late = returning_officer.post("/officer/account", {"code": "123456"}, page="/officer/sign-in")
+    assert (401, True) == (late.status_code, 'href="/officer/sign-in"' in late.get_data(as_text=True))
 
 
 def test_a_missing_address_gives_one_clear_error(anybody: Visitor) -> None:

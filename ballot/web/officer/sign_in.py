@@ -6,6 +6,8 @@ field; without the script the officer copies it from the mail. Either way a pres
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from flask import Response, g, make_response, redirect, render_template
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -19,6 +21,8 @@ from ballot.web.forms import Form, line
 from ballot.web.officer import bp
 from ballot.web.officer.session import drop_cookie, set_cookie, signed_in
 from ballot.web.qr import qr_svg
+
+HOURS = officers.SESSION_LIFE // timedelta(hours=1)
 
 
 class AddressForm(Form):
@@ -110,7 +114,7 @@ def second_factor() -> AnyResponse | str:
     visit = g.visit
     if visit.complete or not officers.enrolled(visit.officer):
         return redirect(_next_step(visit))
-    return render_template("officer/second.html", form=EitherForm())
+    return render_template("officer/second.html", form=EitherForm(), hours=HOURS)
 
 
 @bp.post("/sign-in/second")
@@ -121,7 +125,7 @@ def use_second_factor() -> AnyResponse | tuple[str, int]:
         return redirect(_next_step(g.visit), code=303)
     cookie = _try_code(form)
     if cookie is None:
-        return render_template("officer/second.html", form=form), 422
+        return render_template("officer/second.html", form=form, hours=HOURS), 422
     response = redirect("/officer/", code=303)
     set_cookie(_real(response), cookie)
     return response
