@@ -96,7 +96,7 @@ def _shown(outcome: Outcome) -> QuestionResult:
         question.question,
         outcome.ballots,
         outcome.verdict,
-        totals=tuple(Total(name, n, 100 * n // outcome.ballots if outcome.ballots else 0) for name, n in lines),
+        totals=tuple(Total(name, n, (200 * n // outcome.ballots + 1) // 2 if outcome.ballots else 0) for name, n in lines),
         rankings=tuple((tuple(names[i] for i in order), papers) for order, papers in ordered[:SHOWN]),
         different=len(ordered),
         blank=outcome.blank,
