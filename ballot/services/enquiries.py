@@ -38,6 +38,7 @@ class _Found:
     on_the_list: bool
     reason: str
     ballots: list[str]
+    over: bool = False  # all voting of the meeting
 
 
 def may_be_asked(session: Session, meeting: Meeting) -> bool:
@@ -76,6 +77,7 @@ def answer(database: Database, keys: Keys, mailer: Mailer, meeting_id: str, addr
                 reason=found.reason,
                 ballots=found.ballots,
                 final=frozen is not None,
+                over=found.over,
                 practice=meeting.practice_of is not None,
             ),
             now,
@@ -96,7 +98,9 @@ def _find(session: Session, meeting: Meeting, typed: str) -> _Found:
     section = [e.name for e in shown if not e.config["electorate"] or e.config["electorate"] in line.sections]
     can = not line.reason and not line.withdrawn
     # to the address of the list, never to another spelling of it
-    return _Found(line.email or typed, line.name or "member", on_the_list=can, reason=line.reason, ballots=section if can else [])
+    over = bool(shown) and all(e.state not in {ElectionState.LOCKED, ElectionState.OPEN} for e in shown)
+    name, ballots = line.name or "member", section if can else []
+    return _Found(line.email or typed, name, on_the_list=can, reason=line.reason, ballots=ballots, over=over)
 
 
 def _same(written: str, typed: str) -> bool:

@@ -11,7 +11,7 @@ from sqlmodel import select
 from werkzeug.test import TestResponse
 
 from ballot.app import Site
-from ballot.models import Outbox, RateLimit, RollEntry
+from ballot.models import Election, ElectionState, Outbox, RateLimit, RollEntry
 from ballot.services import enquiries, lifecycle, mailings, tidy
 from ballot.services.clock import FixedClock
 from ballot.services.journal import Actor
@@ -91,6 +91,11 @@ def test_ballots_are_named_once_they_are_locked_and_a_cancelled_link_is_told(
         ask(anybody, meeting, email)
     found = {mail.recipient: mail.plain for mail in mails(site)}
     assert "- Motions" in found["ann@example.org"]
+    assert "Your voting link comes to this address" in found["ann@example.org"]
+    with site.database.write() as db:
+        db.get_one(Election, uuid).state = ElectionState.CLOSED
+    ask(anybody, meeting, "eve@example.org")
+    assert "Voting is over." in {mail.recipient: mail.plain for mail in mails(site)}["eve@example.org"]
     assert "your voting link was cancelled" in found["ben@example.org"]
 
 

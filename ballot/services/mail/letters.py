@@ -135,6 +135,7 @@ def roll_answer(
     reason: str,
     ballots: Sequence[str],
     final: bool,
+    over: bool = False,
     practice: bool = False,
 ) -> Letter:
     """Whether an address is on a meeting's list; without a name it is a stranger's. Its row names nobody, and goes when the mail has."""
@@ -147,6 +148,7 @@ def roll_answer(
         "reason": reason,
         "ballots": list(ballots),
         "final": final,
+        "over": over,
         "practice": practice,
     }
     subject = _practice(phrase("The list of members for the {meeting}", meeting=meeting), practice=practice)
