@@ -205,7 +205,7 @@ def test_sections_of_the_list_become_electorates(returning_officer: Visitor, mee
     upload(
         returning_officer, meeting, head + "Ann,ann@example.org,Full,Tyne,Gateshead,women; young\nBen,ben@example.org,Full,Tees,Redcar,\n"
     )
-    assert "Parts of the organisation in this list: 6" in text_of(returning_officer.get(f"/officer/m/{meeting}/roll/save"))
+    assert "Parts of the organisation: 6" in text_of(returning_officer.get(f"/officer/m/{meeting}/roll/save"))
     assert 303 == save(returning_officer, meeting, "freeze").status_code
     page = text_of(returning_officer.get(f"/officer/m/{meeting}/elections/new/motion"))
     for words in ("Tyne (sub-region): 1 member", "Gateshead (constituency): 1 member", "young (group): 1 member"):
