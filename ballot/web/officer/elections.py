@@ -43,11 +43,11 @@ class DetailsForm(Form):
     description = text(phrase("A few words for members"), hint=phrase("Optional. Members read it above the questions."), longest=5000)
     electorate = SelectField(phrase("Who can vote?"))
     opens_on = day(phrase("Voting opens on"), missing=phrase("Give the day when voting opens"))
-    opens_at = clock_time(phrase("at (UK time)"), missing=phrase("Give the time when voting opens"))
+    opens_at = clock_time(phrase("Opens at (UK time)"), missing=phrase("Give the time when voting opens"))
     closes_on = day(phrase("Voting closes on"), missing=phrase("Give the day when voting closes"))
-    closes_at = clock_time(phrase("at (UK time)"), missing=phrase("Give the time when voting closes"))
+    closes_at = clock_time(phrase("Closes at (UK time)"), missing=phrase("Give the time when voting closes"))
     counts_on = day(phrase("The count is on"))
-    counts_at = clock_time(phrase("at (UK time)"))
+    counts_at = clock_time(phrase("Counted at (UK time)"))
     notice_days = Whole(
         phrase("Days of notice that your rules ask for"),
         description=phrase("Clear days between the e-mail and the opening, for every ballot of this meeting. Leave it empty for none."),

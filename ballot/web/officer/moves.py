@@ -258,7 +258,7 @@ def do_act(uuid: str, word: str) -> AnyResponse | tuple[str, int]:
 
 class LaterForm(CodeForm):
     closes_on = day(phrase("Voting closes on"), missing=phrase("Give the new day"))
-    closes_at = clock_time(phrase("at (UK time)"), missing=phrase("Give the new time"))
+    closes_at = clock_time(phrase("Closes at (UK time)"), missing=phrase("Give the new time"))
     reason = text(
         phrase("Reason"), hint=phrase("Members will read it."), missing=phrase("Write down the reason. Members will read it."), longest=1000
     )

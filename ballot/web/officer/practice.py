@@ -33,7 +33,7 @@ class PracticeForm(Form):
         longest=20_000,
     )
     closes_on = day(phrase("The practice closes on"), missing=phrase("Give the day when the practice closes"))
-    closes_at = clock_time(phrase("at (UK time)"), missing=phrase("Give the time when the practice closes"))
+    closes_at = clock_time(phrase("Closes at (UK time)"), missing=phrase("Give the time when the practice closes"))
 
     def offer(self, db: Session, meeting_id: str) -> None:
         """Everybody on the roll, where there is one."""
