@@ -246,7 +246,11 @@ def test_a_pasted_report_is_put_down_at_its_member(site: Site, meeting: str, ret
     assert 422 == answer.status_code
     assert "does not say which of our e-mails it is about" in text_of(answer)
     assert "Help Cat Cole" in text_of(answer)
-    for junk, says in (("", "Paste the delivery report"), ("hello", "This is not a delivery report"), ("x" * 300_000, "250000 characters or fewer")):
+    for junk, says in (
+        ("", "Paste the delivery report"),
+        ("hello", "This is not a delivery report"),
+        ("x" * 300_000, "250000 characters or fewer"),
+    ):
         refused = returning_officer.post(here, {"report": junk})
         assert 422 == refused.status_code
         assert says in text_of(refused)
