@@ -267,12 +267,12 @@ def test_hard_or_soft_and_why(status: str, words: str, fault: Fault, hard: bool)
     [
         (b"", "nothing here"),
         (b" \r\n\t", "nothing here"),
-        (reports.LETTER.replace("{mid}", MID).encode(), "no report"),
+        (reports.LETTER.replace("{mid}", MID).encode(), "not a delivery report"),
         (reports.OUT_OF_OFFICE.replace("{to}", "ballots@example.org").replace("{mid}", MID).encode(), "automatic reply"),
-        (b"\0\xff" * 1000, "no report"),
-        (b"Content-Type: multipart/report; boundary=b\n\n--b\nContent-Type: message/delivery-status\n\n", "no report"),
+        (b"\0\xff" * 1000, "not a delivery report"),
+        (b"Content-Type: multipart/report; boundary=b\n\n--b\nContent-Type: message/delivery-status\n\n", "not a delivery report"),
         (b"x" * (LARGEST_REPORT + 1), "larger than 10 MB"),
-        (b"Dear officer, please count my vote.", "no report"),
+        (b"Dear officer, please count my vote.", "not a delivery report"),
     ],
 )
 def test_what_is_no_report_is_answered_in_a_sentence(data: bytes, answer: str) -> None:
