@@ -8,7 +8,7 @@ BUNDLE := $(VENV)/.bundle
 LOCKED := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-find-links --no-emit-index-url \
 	--custom-compile-command "make lock"
 # Tests run in so many processes at once, a file at a time; much of their time is waiting for browsers and servers.
-PROCESSES ?= 3
+PROCESSES ?= 2
 
 .PHONY: run headless test coverage texts lint bench build clean load size faults fuzz mutations lock audit sbom release
 

@@ -166,7 +166,7 @@ def test_mail_that_is_no_delivery_report_is_refused_in_words(tmp_path: Path, jun
     done = ballot("mail", "--bounce", "-", cwd=tmp_path, stdin=junk, **TRIAL)
     assert 2 == done.returncode
     said = one_sentence(done)
-    assert "could not be delivered" in said or "Paste the whole delivery report" in said
+    assert "This is not a delivery report" in said or "Paste the whole delivery report" in said
 
 
 def test_the_sender_stops_when_nothing_waits(tmp_path: Path) -> None:

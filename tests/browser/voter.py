@@ -215,5 +215,5 @@ class Voter:
             take_both(self.driver, name)
             return
         axe = Axe(self.driver)
-        axe.look(name)
+        axe.look(name, journey=True)
         assert not axe.findings, axe.report

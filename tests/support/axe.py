@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ballot.web.build import install_libraries
 from tests.support.chromium import DESK, PHONE
 from tests.support.need import ROOT
-from tests.support.pictures import take
+from tests.support.pictures import WANTED, take
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
@@ -33,13 +33,17 @@ class Axe:
     pages: list[str] = field(default_factory=list)
     source: str = field(default="", repr=False)
 
-    def look(self, page: str) -> None:
-        """The page as it stands now: every rule at both widths, and the rules about colour in the dark too."""
+    def look(self, page: str, *, journey: bool = False) -> None:
+        """The page as it stands now: every rule at both widths, and the rules about colour in the dark too.
+
+        Along a journey, where nobody wants pictures, a phone in the light is enough.
+        """
         self.pages.append(page)
-        for width, height in (PHONE, DESK):
+        brief = journey and not WANTED
+        for width, height in (PHONE,) if brief else (PHONE, DESK):
             size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
             self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-            for theme, options in (("light", EVERYTHING), ("dark", COLOURS)):
+            for theme, options in (("light", EVERYTHING),) if brief else (("light", EVERYTHING), ("dark", COLOURS)):
                 media = {"features": [{"name": "prefers-color-scheme", "value": theme}]}
                 self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
                 for rule, told, elements in self._run(options):

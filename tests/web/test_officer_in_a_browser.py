@@ -86,7 +86,7 @@ def test_an_officer_signs_in_and_prepares_a_ballot(
     assert "Set up your second key" == heading(browser)
     looks_right(browser)
     secret = browser.find_element("css selector", "figcaption .code").text.replace(" ", "")
-    steps = iter(pyotp.TOTP(secret).at(int(time.time()) + offset) for offset in (-30, 0, 30))
+    steps = iter(pyotp.TOTP(secret).at(int(time.time()) + offset) for offset in (0, 30))
     fill(browser, code=next(steps))
     press(browser, "Continue")
     assert 10 == len(browser.find_elements("css selector", "li.code"))
